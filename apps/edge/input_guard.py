@@ -1,0 +1,87 @@
+"""What the API takes at all: JSON, of bounded size and depth, for a host name it answers to."""
+
+import re
+from collections.abc import Callable
+from typing import IO, cast
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest, UnreadablePostError
+from django.http.response import HttpResponseBase
+
+from kernel.errors import BadRequestError, PayloadTooLargeError, PlatformError, UnsupportedMediaTypeError
+from kernel.web.problem import problem_response
+
+API_PREFIX = "/v1/"
+BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
+MAX_DEPTH = 64
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class InputGuard:
+    """Refuses with 400, 413 or 415 before anything reads the body."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path_info.startswith(API_PREFIX):
+            try:
+                _check(request)
+            except PlatformError as problem:
+                return problem_response(request, problem)
+        return self.get_response(request)
+
+
+def _check(request: HttpRequest) -> None:
+    try:
+        request.get_host()
+    except DisallowedHost as error:
+        raise BadRequestError("The API does not answer to this host name.", code="unknown_host") from error
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if length and not (length.isascii() and length.isdigit()):
+        raise BadRequestError("Content-Length is not a number.")
+    if length and int(length) > settings.MAX_BODY_BYTES:
+        raise _too_large()
+    if request.method not in BODY_METHODS:
+        return
+    body = _read(request, declared=bool(length))
+    if not body:
+        return
+    if request.content_type != "application/json":
+        raise UnsupportedMediaTypeError("Send the body as application/json.")
+    if nesting_exceeds(body, MAX_DEPTH):
+        raise BadRequestError(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too_deep")
+
+
+def _read(request: HttpRequest, *, declared: bool) -> bytes:
+    """The whole body, at most MAX_BODY_BYTES. Under WSGI Django takes a body of undeclared length for an empty one."""
+    try:
+        if not declared and "HTTP_TRANSFER_ENCODING" in request.META and "wsgi.input" in request.META:
+            stream = cast(IO[bytes], request.META["wsgi.input"])
+            request._body = stream.read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+        body = request.body
+    except UnreadablePostError as error:
+        raise BadRequestError("The body ended before its announced length.") from error
+    if len(body) > settings.MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> PayloadTooLargeError:
+    return PayloadTooLargeError(
+        f"The body may have {settings.MAX_BODY_BYTES} bytes at most.", max_bytes=settings.MAX_BODY_BYTES
+    )
+
+
+def nesting_exceeds(body: bytes, limit: int) -> bool:
+    """Whether arrays and objects of this JSON text lie deeper in each other than ``limit``. Brackets in strings pass."""
+    if body.count(b"[") + body.count(b"{") <= limit:
+        return False
+    depth = 0
+    for bracket in _STRING.sub(b"", body).translate(None, _NOT_BRACKETS):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > limit:
+            return True
+    return False

@@ -1,0 +1,1 @@
+"""Who is asking: token verification, the principal, the built-in OIDC issuer."""

@@ -1,0 +1,50 @@
+"""Writing accounts and OAuth applications of the built-in issuer."""
+
+from uuid import UUID
+
+from django.contrib.auth.hashers import check_password
+from django.db import router, transaction
+from oauth2_provider.models import get_access_token_model, get_application_model, get_refresh_token_model
+
+from apps.identity.models import User
+from apps.identity.rbac import ROLES
+from kernel.errors import ValidationError
+
+
+def ensure_user(*, username: str, password: str, tenant_id: UUID, roles: list[str]) -> User:
+    """The account of that name as described: made if missing, corrected if different. Safe to repeat."""
+    unknown = sorted(set(roles) - ROLES)
+    if unknown:
+        raise ValidationError(f"Unknown role {', '.join(unknown)}: say one of {', '.join(sorted(ROLES))}.")
+    user = User.objects.filter(username=username).first() or User(username=username)
+    user.email, user.tenant_id, user.roles, user.is_active = username, tenant_id, sorted(roles), True
+    if not user.check_password(password):
+        user.set_password(password)
+    user.save()
+    return user
+
+
+def set_user_active(user_id: UUID, *, is_active: bool) -> bool:
+    """Enable or disable an account; its tokens are refused within five seconds. False when there is none."""
+    return bool(User.objects.filter(id=user_id).update(is_active=is_active))
+
+
+def sign_out_everywhere(user: User) -> None:
+    """Take back every access and refresh token of this person; a trigger remembers the former as revoked."""
+    with transaction.atomic(using=router.db_for_write(User)):
+        get_access_token_model().objects.filter(user=user).delete()
+        get_refresh_token_model().objects.filter(user=user).delete()
+
+
+def ensure_application(*, client_id: str, name: str, redirect_uris: list[str], secret: str | None) -> None:
+    """An OAuth client for sign-in by code with PKCE: confidential with a secret, public without. Safe to repeat."""
+    model = get_application_model()
+    application = model.objects.filter(client_id=client_id).first() or model(client_id=client_id)
+    application.name = name
+    application.redirect_uris = " ".join(redirect_uris)
+    application.client_type = model.CLIENT_CONFIDENTIAL if secret else model.CLIENT_PUBLIC
+    application.authorization_grant_type = model.GRANT_AUTHORIZATION_CODE
+    application.algorithm = model.RS256_ALGORITHM
+    if secret and not check_password(secret, application.client_secret):
+        application.client_secret = secret
+    application.save()

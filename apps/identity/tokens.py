@@ -1,0 +1,116 @@
+"""Bearer token -> Principal, or UnauthenticatedError with the same words for every cause (docs/howto/identity.md).
+
+`verify` may wait for the network or the database (an unknown key, a stale standing): asynchronous code calls it in a
+thread. A token seen before costs a hash and three look-ups.
+"""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from django.conf import settings
+
+from apps.identity import standing
+from apps.identity.claims import Rules, check_type, principal_of
+from apps.identity.issuer import keyring, own_issuer
+from apps.identity.jose import MalformedError, VerificationKey, check_signature, decode
+from apps.identity.jwks import HttpJwks, LocalJwks
+from apps.identity.principal import Principal
+from kernel.clock import now
+from kernel.errors import UnauthenticatedError
+
+DETAIL = "Invalid or missing token"
+REMEMBERED_TOKENS = 10_000
+EXTERNAL_EXPIRY_LEEWAY_S = 60  # another machine's clock signs; the built-in issuer shares ours
+
+
+class TokenRefusedError(UnauthenticatedError):
+    """401. ``reason`` is for the log and never leaves the process."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(DETAIL)
+        self.reason = reason
+
+
+class KeySource(Protocol):
+    """Where the trusted issuer's public keys come from."""
+
+    def get(self, kid: str) -> VerificationKey | None: ...
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    principal: Principal
+    key: VerificationKey
+
+
+class TokenVerifier:
+    """Verifies tokens of one issuer and remembers the latest ``REMEMBERED_TOKENS`` good ones."""
+
+    def __init__(self, rules: Rules, keys: KeySource) -> None:
+        self.rules, self.keys = rules, keys
+        self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def verify(self, token: str) -> Principal:
+        """The principal, or TokenRefusedError."""
+        checksum = hashlib.sha256(token.encode(errors="replace")).hexdigest()
+        try:
+            principal = self._recall(checksum) or self._check(token, checksum)
+        except MalformedError as error:
+            raise TokenRefusedError(str(error)) from error
+        if not standing.is_in_good_standing(
+            checksum=checksum, sub=principal.sub, tenant_id=principal.tenant_id
+        ):
+            raise TokenRefusedError("revoked, or its user or tenant is disabled")
+        return principal
+
+    def _recall(self, checksum: str) -> Principal | None:
+        with self._lock:
+            found = self._remembered.get(checksum)
+            if found is None:
+                return None
+            self._remembered.move_to_end(checksum)
+        if now().timestamp() >= found.principal.expires_at + self.rules.expiry_leeway_s:
+            raise MalformedError("expired")
+        # A key that was withdrawn takes its tokens with it.
+        return found.principal if self.keys.get(found.key.kid) == found.key else None
+
+    def _check(self, token: str, checksum: str) -> Principal:
+        decoded = decode(token)
+        key = self.keys.get(decoded.kid)
+        if key is None:
+            raise MalformedError("unknown key")
+        check_signature(decoded, key)
+        check_type(decoded.header, decoded.payload, self.rules)
+        principal = principal_of(decoded.payload, self.rules, now_s=now().timestamp())
+        with self._lock:
+            self._remembered[checksum] = _Remembered(principal, key)
+            if len(self._remembered) > REMEMBERED_TOKENS:
+                self._remembered.popitem(last=False)
+        return principal
+
+
+def verify(token: str) -> Principal:
+    """Who the bearer of ``token`` is, by the issuer the settings trust."""
+    return verifier().verify(token)
+
+
+def verifier() -> TokenVerifier:
+    """The verifier for the present settings."""
+    return _verifier(settings.OIDC_ISSUER, own_issuer(), settings.OIDC_AUDIENCE, keyring().directory)
+
+
+@lru_cache(maxsize=8)
+def _verifier(external_issuer: str, issuer: str, audience: str, _keys_directory: Path) -> TokenVerifier:
+    if external_issuer:
+        rules = Rules(
+            external_issuer, audience, requires_at_jwt=False, expiry_leeway_s=EXTERNAL_EXPIRY_LEEWAY_S
+        )
+        return TokenVerifier(rules, HttpJwks(external_issuer))
+    rules = Rules(issuer, audience, requires_at_jwt=True, expiry_leeway_s=0)
+    return TokenVerifier(rules, LocalJwks(keyring()))

@@ -1,0 +1,267 @@
+"""A job's events as server-sent events and over websocket: the same ids, the same resume, the same end (SPEC 6.2)."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
+
+import structlog
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from apps.identity.principal import Principal
+from apps.identity.tokens import verify
+from apps.jobs.feed import JobFeed, JobRef, StreamEvent, follow, hub, load_job
+from apps.jobs.schemas import parse_event_id
+from kernel import metrics
+from kernel.errors import (
+    BadRequestError,
+    NotAcceptableError,
+    NotFoundError,
+    PlatformError,
+    RateLimitedError,
+    UnauthenticatedError,
+)
+from kernel.web.problem import as_platform_error
+from kernel.web.sse import KEEP_ALIVE, EventStreamConsumer, frame
+
+log = structlog.get_logger("streams")
+RETRY_DEFAULT_MS, RETRY_MIN_MS, RETRY_MAX_MS = 5000, 1000, 60_000
+AUTH_WAIT_S = 10.0
+WS_PROTOCOL = "agentic.v1"
+WS_TOKEN_PREFIX = "bearer."
+CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_BAD_REQUEST, CLOSE_TRY_AGAIN = 4401, 4404, 4400, 1013
+
+_open_by_caller: dict[tuple[str, str], int] = {}
+
+
+class Subscription:
+    """One stream's hold on a job's feed, counted against its caller."""
+
+    def __init__(self) -> None:
+        self.feed: JobFeed | None = None
+        self.principal: Principal | None = None
+        self._caller: tuple[str, str] | None = None
+
+    async def open(self, token: str, raw_job_id: str) -> JobRef:
+        """Authorise, join the feed. UnauthenticatedError, BadRequestError, NotFoundError, RateLimitedError."""
+        try:
+            job_id = UUID(raw_job_id)
+        except ValueError as error:
+            raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
+        held: list[Principal] = []
+
+        def load() -> JobRef:
+            principal = verify(token)
+            held.append(principal)
+            return load_job(principal, job_id)
+
+        feed = await hub().join(job_id, load)
+        self.principal = held[0]
+        caller = (str(self.principal.tenant_id), self.principal.sub)
+        if _open_by_caller.get(caller, 0) >= settings.STREAMS_PER_PRINCIPAL:
+            hub().leave(feed)
+            raise RateLimitedError(
+                "You have too many open streams. Close some.", code="too_many_streams", retry_after_s=5
+            )
+        _open_by_caller[caller] = _open_by_caller.get(caller, 0) + 1
+        self.feed, self._caller = feed, caller
+        assert feed.ref is not None
+        return feed.ref
+
+    def close(self) -> None:
+        if self.feed is not None and self._caller is not None:
+            hub().leave(self.feed)
+            self.feed = None
+            _open_by_caller[self._caller] -= 1
+            if not _open_by_caller[self._caller]:
+                del _open_by_caller[self._caller]
+
+    def idle_s(self) -> float:
+        """How long to wait before the next heartbeat, or until the token expires."""
+        return max(0.01, min(settings.SSE_HEARTBEAT_S, self.expires_in_s()))
+
+    def expires_in_s(self) -> float:
+        """Seconds left of the caller's token."""
+        if self.principal is None or not self.principal.expires_at:
+            return float("inf")
+        return self.principal.expires_at - time.time()
+
+
+class JobEvents(EventStreamConsumer):
+    """GET /v1/jobs/{id}/events."""
+
+    async def open(self) -> None:
+        accept = self.headers.get("accept", "*/*")
+        if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
+            raise NotAcceptableError("Events come as text/event-stream, or as a page with ?format=json.")
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        if "access_token" in query or "token" in query:
+            raise UnauthenticatedError("Invalid or missing token")
+        self.after = parse_event_id(self.headers.get("last-event-id") or query.get("after", [None])[0])
+        self.retry_ms = _retry_ms(query.get("retry_ms", [None])[0])
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or sum(name == b"authorization" for name, _ in self.scope["headers"]) > 1:
+            raise UnauthenticatedError("Invalid or missing token")
+        self.subscription = Subscription()
+        self.ref = await self.subscription.open(token.strip(), self.scope["url_route"]["kwargs"]["job_id"])
+
+    async def close(self) -> None:
+        self.subscription.close()
+
+    async def frames(self) -> AsyncIterator[bytes]:
+        yield b"retry: %d\n\n" % self.retry_ms
+        feed = self.subscription.feed
+        assert feed is not None
+        after = self.after
+        if after:
+            metrics.SSE_RESUMES.inc()
+        if after > feed.last_seq:
+            yield frame(_reset(self.ref, "unknown_event_id", after), event="reset")
+            after = 0
+        last = after
+        try:
+            async for event in follow(feed, after, self.subscription.idle_s):
+                if event is None:
+                    if self.subscription.expires_in_s() <= 0:
+                        yield b": token expired\n\n"
+                        return
+                    metrics.SSE_HEARTBEATS.inc()
+                    yield KEEP_ALIVE
+                    continue
+                if event.seq != last + 1:
+                    yield frame(_reset(self.ref, "history_gone", last), event="reset")
+                last = event.seq
+                yield frame(event.data, event=event.type, event_id=event.seq)
+                if event.type == "end":
+                    metrics.SSE_TERMINAL.inc()
+        except PlatformError as error:
+            yield frame(_reset(self.ref, error.code, last), event="reset")
+        except Exception as error:
+            if as_platform_error(error) is None:
+                raise
+            return  # PostgreSQL is away: the client comes back with its last event id
+
+
+def _retry_ms(raw: str | None) -> int:
+    """What the client asked for, or a default with jitter, so that a thousand clients do not come back at once."""
+    if raw is None:
+        return RETRY_DEFAULT_MS + random.randrange(RETRY_DEFAULT_MS // 5)
+    if not raw.isascii() or not raw.isdigit() or not RETRY_MIN_MS <= int(raw[:8]) <= RETRY_MAX_MS:
+        raise BadRequestError(f"retry_ms must lie between {RETRY_MIN_MS} and {RETRY_MAX_MS}.", code="invalid_retry_ms")
+    return int(raw)
+
+
+def _reset(ref: JobRef, reason: str, after: int) -> bytes:
+    return json.dumps({"job_id": str(ref.id), "reason": reason, "after": after}).encode()
+
+
+class JobSocket(AsyncWebsocketConsumer):
+    """/ws/jobs/{id}. The token comes as subprotocol ``bearer.<token>`` (beside ``agentic.v1``) or in the first message
+    {"token": ..., "after": n}; never in the URL. Sends {id, event, data}; closes with 1000 after the end, 4401 when the
+    token is not valid or expires."""
+
+    channel_layer_alias = None
+
+    async def connect(self) -> None:
+        self._subscription = Subscription()
+        self._task: asyncio.Task[None] | None = None
+        self._authenticated = False
+        headers = dict(self.scope["headers"])
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        if not _origin_allowed(headers.get(b"origin")):
+            await self.close(code=4403)
+            return
+        offered = self.scope.get("subprotocols", [])
+        tokens = [name[len(WS_TOKEN_PREFIX) :] for name in offered if name.startswith(WS_TOKEN_PREFIX)]
+        await self.accept(subprotocol=WS_PROTOCOL if WS_PROTOCOL in offered else None)
+        if "token" in query or "access_token" in query or len(tokens) > 1:
+            await self.close(code=CLOSE_UNAUTHENTICATED)
+        elif tokens:
+            await self._begin(tokens[0], query.get("after", [None])[0])
+        else:
+            self._task = asyncio.create_task(self._expect_token())
+
+    async def _expect_token(self) -> None:
+        await asyncio.sleep(AUTH_WAIT_S)
+        if not self._authenticated:
+            await self.close(code=CLOSE_UNAUTHENTICATED)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._authenticated:
+            return
+        try:
+            message = json.loads(text_data or "")
+            token, after = str(message["token"]), message.get("after")
+        except (ValueError, TypeError, KeyError, AttributeError):
+            await self.close(code=CLOSE_BAD_REQUEST)
+            return
+        if self._task is not None:
+            self._task.cancel()
+        await self._begin(token, None if after is None else str(after))
+
+    async def _begin(self, token: str, after: str | None) -> None:
+        self._authenticated = True
+        try:
+            seen = parse_event_id(after)
+            await self._subscription.open(token, self.scope["url_route"]["kwargs"]["job_id"])
+        except UnauthenticatedError:
+            await self.close(code=CLOSE_UNAUTHENTICATED)
+        except NotFoundError:
+            await self.close(code=CLOSE_NOT_FOUND)
+        except BadRequestError:
+            await self.close(code=CLOSE_BAD_REQUEST)
+        except RateLimitedError:
+            await self.close(code=CLOSE_TRY_AGAIN)
+        else:
+            self._task = asyncio.create_task(self._stream(seen))
+
+    async def _stream(self, after: int) -> None:
+        feed = self._subscription.feed
+        assert feed is not None
+        metrics.SSE_ACTIVE.labels("websocket").inc()
+        try:
+            if after > feed.last_seq:
+                await self._say('{"event":"reset","data":{"reason":"unknown_event_id"}}')
+                after = 0
+            async for event in follow(feed, after, self._subscription.idle_s):
+                if event is None and self._subscription.expires_in_s() <= 0:
+                    await self.close(code=CLOSE_UNAUTHENTICATED)
+                    return
+                await self._say('{"event":"heartbeat"}' if event is None else _message(event))
+            metrics.SSE_TERMINAL.inc()
+            await self.close(code=1000)
+        except TimeoutError:
+            metrics.SSE_SLOW_CLOSED.inc()
+            await self.close(code=CLOSE_TRY_AGAIN)
+        except Exception as error:
+            if as_platform_error(error) is None:
+                raise
+            await self.close(code=CLOSE_TRY_AGAIN)
+        finally:
+            metrics.SSE_ACTIVE.labels("websocket").dec()
+            self._subscription.close()
+
+    async def _say(self, text: str) -> None:
+        async with asyncio.timeout(settings.SSE_SEND_TIMEOUT_S):
+            await self.send(text_data=text)
+
+    async def disconnect(self, code: int) -> None:
+        if self._task is not None and self._task is not asyncio.current_task():
+            self._task.cancel()
+        self._subscription.close()
+
+
+def _message(event: StreamEvent) -> str:
+    return '{"id":%d,"event":"%s","data":%s}' % (event.seq, event.type, event.data.decode())
+
+
+def _origin_allowed(origin: bytes | None) -> bool:
+    """A browser always says where a page comes from; a program that says nothing is no browser."""
+    if origin is None:
+        return True
+    host = urlsplit(origin.decode("latin-1")).hostname or ""
+    return any(host == allowed.strip("[]") or allowed == "*" for allowed in settings.ALLOWED_HOSTS)

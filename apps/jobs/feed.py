@@ -1,0 +1,272 @@
+"""What a process's streams of one job share: the latest events, read once for all of them, and one wake-up a process.
+
+A wake-up says only that there may be more. What is sent is read, in order and without a hole, from the Redis ring while
+it holds the range, else from PostgreSQL; so a lost wake-up costs a delay (the poll finds it) and never an event.
+"""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import redis
+import redis.asyncio
+import structlog
+from channels.layers import get_channel_layer
+from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from apps.jobs import selectors
+from kernel import metrics
+from kernel.errors import NotFoundError
+from kernel.redis_keys import JOBS_EVENTS, JOBS_STATE, WAKE_GROUP
+from kernel.web.db_calls import in_thread
+
+log = structlog.get_logger("feed")
+CACHED_EVENTS = 64
+POLL_S = 5.0
+POLL_WITHOUT_REDIS_S = 1.0
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """One event as a stream sends it; ``data`` is its JSON on one line."""
+
+    seq: int
+    type: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """What a stream needs to know of a job to read its events."""
+
+    id: UUID
+    tenant_id: UUID
+    created_at: datetime
+    last_seq: int
+
+
+def _event(raw: dict[str, Any]) -> StreamEvent:
+    data = json.dumps(raw["event_json"], separators=(",", ":"), ensure_ascii=False).encode()
+    return StreamEvent(raw["seq_id"], raw["event_type"], data)
+
+
+class JobFeed:
+    """The tail of one job's log, and the streams that wait for it."""
+
+    def __init__(self, job_id: UUID) -> None:
+        self.job_id = job_id
+        self.ref: JobRef | None = None
+        self.last_seq = 0
+        self.tail: deque[StreamEvent] = deque(maxlen=CACHED_EVENTS)
+        self.streams = 0
+        self.pulse = asyncio.Event()
+        self.pulling = asyncio.Lock()
+        self.told_seq = 0
+
+    def add(self, events: list[StreamEvent]) -> None:
+        """Append what follows directly; wake the streams."""
+        for event in events:
+            if event.seq == self.last_seq + 1:
+                self.tail.append(event)
+                self.last_seq = event.seq
+        pulse, self.pulse = self.pulse, asyncio.Event()
+        pulse.set()
+
+    def cached_after(self, seq: int) -> list[StreamEvent] | None:
+        """Events after ``seq`` if the tail reaches back that far, else None."""
+        if seq >= self.last_seq:
+            return []
+        if self.tail and self.tail[0].seq <= seq + 1:
+            return [event for event in self.tail if event.seq > seq]
+        return None
+
+
+class Hub:
+    """One a process and event loop: every feed, one subscription, one poll."""
+
+    def __init__(self) -> None:
+        self.feeds: dict[UUID, JobFeed] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._listening = asyncio.Event()
+        self._redis = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL,
+            socket_timeout=1.0,
+            socket_connect_timeout=0.5,
+            retry=Retry(NoBackoff(), 0),
+            max_connections=16,
+        )
+
+    # -- feeds
+    async def join(self, job_id: UUID, load: Callable[[], JobRef]) -> JobFeed:
+        """The job's feed, with one stream more. ``load`` authorises and reads the row; its errors rise."""
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
+        feed = self.feeds.setdefault(job_id, JobFeed(job_id))
+        feed.streams += 1  # before the row is read: an event after the read wakes this feed
+        try:
+            ref = await in_thread(load)
+        except BaseException:
+            self.leave(feed)
+            raise
+        if feed.ref is None:
+            feed.ref, feed.last_seq = ref, ref.last_seq
+        if feed.told_seq > feed.last_seq:
+            await self.pull(feed)
+        return feed
+
+    def leave(self, feed: JobFeed) -> None:
+        feed.streams -= 1
+        if feed.streams == 0 and self.feeds.get(feed.job_id) is feed:
+            del self.feeds[feed.job_id]
+
+    # -- reading
+    async def history(self, feed: JobFeed, after: int) -> list[StreamEvent]:
+        """A page of events after ``after`` for a stream that is behind the shared tail."""
+        events = await self._from_ring(feed.job_id, after, whole=True)
+        if events is None:
+            events = await self._from_database(feed, after)
+        return events[:PAGE]
+
+    async def pull(self, feed: JobFeed) -> None:
+        """Read what is after the shared tail. One reader at a time; the others find it done."""
+        async with feed.pulling:
+            if feed.ref is None:
+                return
+            events = await self._from_ring(feed.job_id, feed.last_seq)
+            if not events:
+                events = await self._from_database(feed, feed.last_seq)
+            if events:
+                feed.add(events)
+
+    async def _from_ring(self, job_id: UUID, after: int, *, whole: bool = False) -> list[StreamEvent] | None:
+        """Events after ``after`` from Redis; None when it does not hold them all in one piece."""
+        try:
+            lines = await self._redis.lrange(JOBS_EVENTS(id=job_id), 0 if whole else -CACHED_EVENTS, -1)
+        except (redis.RedisError, OSError):
+            metrics.REDIS_ERRORS.labels("ring").inc()
+            return None
+        raw = {line["seq_id"]: line for line in map(json.loads, lines) if line["seq_id"] > after}
+        seqs = sorted(raw)
+        if not seqs or seqs[0] != after + 1 or seqs[-1] - seqs[0] + 1 != len(seqs):
+            if seqs:
+                metrics.SSE_GAPS.inc()
+            return None
+        return [_event(raw[seq]) for seq in seqs]
+
+    async def _from_database(self, feed: JobFeed, after: int) -> list[StreamEvent]:
+        assert feed.ref is not None
+        return [_event(row) for row in await in_thread(selectors.events_after, feed.ref, after, limit=PAGE)]
+
+    # -- waking
+    async def _listen(self) -> None:
+        """The process's one subscription. Redis may come and go."""
+        layer = get_channel_layer()
+        while True:
+            try:
+                channel = await layer.new_channel()
+                await layer.group_add(WAKE_GROUP, channel)
+                self._listening.set()
+                while True:
+                    message = await layer.receive(channel)
+                    for job_id, seq in message["jobs"].items():
+                        self._told(UUID(job_id), seq)
+            except (redis.RedisError, OSError) as error:
+                self._listening.clear()
+                log.warning("wakeups_interrupted", error=type(error).__name__)
+                await asyncio.sleep(1)
+
+    def _told(self, job_id: UUID, seq: int) -> None:
+        feed = self.feeds.get(job_id)
+        if feed is not None and seq > feed.told_seq:
+            feed.told_seq = seq
+            if feed.ref is not None and seq > feed.last_seq:
+                self._pull_soon(feed)
+
+    def _pull_soon(self, feed: JobFeed) -> None:
+        task = asyncio.create_task(self._pull_or_poll(feed))
+        self._tasks.append(task)
+        task.add_done_callback(self._tasks.remove)
+
+    async def _pull_or_poll(self, feed: JobFeed) -> None:
+        """PostgreSQL may be away: the poll will try again."""
+        try:
+            await self.pull(feed)
+        except Exception as error:  # noqa: BLE001 - a background read must not end the process's streams
+            log.warning("pull_failed", job_id=str(feed.job_id), error=type(error).__name__)
+
+    async def _poll(self) -> None:
+        """Wake-ups are at most once. This finds what they missed."""
+        while True:
+            feeds = [feed for feed in self.feeds.values() if feed.ref is not None]
+            up = await self._poll_redis(feeds)
+            if not up:
+                for feed in feeds:
+                    await self._pull_or_poll(feed)
+            await asyncio.sleep(POLL_S if up else POLL_WITHOUT_REDIS_S)
+
+    async def _poll_redis(self, feeds: list[JobFeed]) -> bool:
+        """Compare with the state hashes; False when Redis cannot be asked. A missing hash sends us to PostgreSQL."""
+        try:
+            pipe = self._redis.pipeline(transaction=False)
+            for feed in feeds:
+                pipe.hget(JOBS_STATE(id=feed.job_id), "last_seq")
+            answers = await pipe.execute() if feeds else [await self._redis.ping()]
+        except (redis.RedisError, OSError):
+            return False
+        for feed, answer in zip(feeds, answers, strict=False):
+            if answer is None or int(answer) > feed.last_seq:
+                await self._pull_or_poll(feed)
+        return True
+
+
+def load_job(principal: Any, job_id: UUID) -> JobRef:
+    """Authorise and read, synchronously; NotFoundError for a job that is not the caller's."""
+    job = selectors.get_job(principal, job_id)
+    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq)
+
+
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
+
+
+def hub() -> Hub:
+    """This event loop's hub."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        for old in [known for known in _hubs if known.is_closed()]:
+            del _hubs[old]
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+async def follow(feed: JobFeed, after: int, idle_s: Callable[[], float]) -> Any:
+    """Yield events after ``after``, in order, to the end; None when nothing came for ``idle_s()`` seconds.
+
+    NotFoundError when the job's history has been deleted under the stream.
+    """
+    cursor = after
+    while True:
+        pulse = feed.pulse  # before the look, so that an event in between is not slept through
+        events = feed.cached_after(cursor)
+        if events is None:
+            events = await hub().history(feed, cursor)
+            if not events:
+                raise NotFoundError("The job's events are gone.", code="history_gone")
+        for event in events:
+            cursor = event.seq
+            yield event
+            if event.type == "end":
+                return
+        if not events:
+            try:
+                async with asyncio.timeout(idle_s()):
+                    await pulse.wait()
+            except TimeoutError:
+                yield None

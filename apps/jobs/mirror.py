@@ -1,0 +1,138 @@
+"""The Redis half of a job: state hash, event ring, wake-up, queue. Written after the commit that made it true.
+
+All of it is a hint. A failed write is counted and forgotten; the sweeper and the streams' own reads make up for it.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import redis
+import structlog
+from django.conf import settings
+from pydantic_core import to_json
+
+from apps.jobs.states import TERMINAL
+from apps.jobs.types import JOB_TYPES
+from kernel import metrics
+from kernel.clock import iso
+from kernel.redis_client import availability, client, load_script
+from kernel.redis_keys import IDEMPOTENCY, JOBS_CANCEL, JOBS_EVENTS, JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_STATE
+from kernel.wakeups import queue_wakeup
+
+log = structlog.get_logger("mirror")
+Row = dict[str, Any]
+
+
+def queue_key(job_type: str, priority: int) -> str:
+    """The list that carries this job's id."""
+    known = JOB_TYPES.get(job_type)
+    return known.queue(priority) if known else (JOBS_QUEUE_HIGH if priority > 0 else JOBS_QUEUE)(type=job_type)
+
+
+def event_json(row: Row) -> bytes:
+    """One event as the ring holds it and the streams send it."""
+    return to_json(
+        {
+            "seq_id": row["seq_id"],
+            "event_type": row["event_type"],
+            "event_json": row["event_json"],
+            "created_at": iso(row["created_at"]),
+        }
+    )
+
+
+def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
+    by_job: dict[UUID, list[Row]] = {}
+    for row in rows:
+        by_job.setdefault(row["id"], []).append(row)
+    wake: dict[str, int] = {}
+    for job_id, lines in by_job.items():
+        last = lines[-1]
+        state, ring = JOBS_STATE(id=job_id), JOBS_EVENTS(id=job_id)
+        pipe.hset(
+            state,
+            mapping={
+                "status": last["status"],
+                "type": last["type"],
+                "owner_sub": last["owner_sub"],
+                "tenant_id": str(last["tenant_id"]),
+                "last_seq": last["last_seq"],
+                "attempt": last["attempt"],
+                "worker_id": last["lease_owner"] or "",
+                "progress": "" if last["progress_percent"] is None else last["progress_percent"],
+                "updated_at": iso(last["created_at"]) or "",
+            },
+        )
+        pipe.expire(state, JOBS_STATE.ttl_s or 0)
+        pipe.rpush(ring, *(event_json(line) for line in lines))
+        if last["last_seq"] > settings.EVENT_RING_LENGTH:
+            pipe.ltrim(ring, -settings.EVENT_RING_LENGTH, -1)
+        pipe.expire(ring, JOBS_EVENTS.ttl_s or 0)
+        if last["status"] in TERMINAL:
+            pipe.delete(JOBS_CANCEL(id=job_id))
+        wake[str(job_id)] = last["last_seq"]
+    queue_wakeup(pipe, wake)
+
+
+def _attempt(where: str, fill: Any) -> bool:
+    """Run one pipeline; False when Redis did not take it."""
+    if not availability.usable():
+        metrics.REDIS_ERRORS.labels(where).inc()
+        return False
+    try:
+        pipe = client().pipeline(transaction=False)
+        fill(pipe)
+        pipe.execute()
+    except redis.RedisError as error:
+        availability.failed()
+        metrics.REDIS_ERRORS.labels(where).inc()
+        log.warning("redis_write_failed", where=where, error=type(error).__name__)
+        return False
+    return True
+
+
+def publish(rows: list[Row]) -> bool:
+    """Show committed moves and events: state, ring, wake-up. ``rows`` as apps.jobs.ledger returns them."""
+    return not rows or _attempt("publish", lambda pipe: _mirror(pipe, rows))
+
+
+def enqueue(rows: list[Row], *, idempotency: str | None = None) -> bool:
+    """A job was accepted: show it, then put its id on the queue (LPUSH), in one round trip."""
+
+    def fill(pipe: redis.client.Pipeline) -> None:
+        _mirror(pipe, rows)
+        for row in rows:
+            pipe.lpush(queue_key(row["type"], row["priority"]), str(row["id"]))
+            if idempotency:
+                pipe.set(IDEMPOTENCY(key=idempotency), str(row["id"]), ex=settings.IDEMPOTENCY_TTL_S)
+
+    return _attempt("enqueue", fill)
+
+
+def give_back(rows: list[Row]) -> bool:
+    """Jobs that are queued again go to the taking end (RPUSH), ahead of those that never started."""
+
+    def fill(pipe: redis.client.Pipeline) -> None:
+        _mirror(pipe, rows)
+        for row in rows:
+            pipe.rpush(queue_key(row["type"], row["priority"]), str(row["id"]))
+
+    return not rows or _attempt("give_back", fill)
+
+
+def rehint(job_type: str, high: bool, ids: list[UUID]) -> bool:
+    """Ids that fell out go back to the taking end; the oldest, first in ``ids``, will be taken first."""
+    key = queue_key(job_type, 1 if high else 0)
+    return not ids or _attempt("rehint", lambda pipe: pipe.rpush(key, *(str(job_id) for job_id in reversed(ids))))
+
+
+def request_cancel(job_id: UUID) -> None:
+    """Raise the flag that the job's worker looks at twice a second."""
+    if not availability.usable():
+        return
+    try:
+        load_script("cancel_job")(keys=[JOBS_STATE(id=job_id), JOBS_CANCEL(id=job_id)], args=[JOBS_CANCEL.ttl_s])
+    except redis.RedisError:
+        availability.failed()
+        metrics.REDIS_ERRORS.labels("cancel").inc()

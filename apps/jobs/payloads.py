@@ -1,0 +1,49 @@
+"""One pydantic model per job type: its JSON Schema validates payloads and is what GET /v1/jobs/types serves (SPEC 5).
+
+Unknown properties are kept and ignored, as the predecessor did.
+"""
+
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOUR_MS = 3_600_000
+
+
+class Payload(BaseModel):
+    """What every payload is: an object, open to further properties."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class DemoPayload(Payload):
+    """Sleeps, reporting progress."""
+
+    duration_ms: int = Field(1000, ge=0, le=HOUR_MS, description="How long to run, milliseconds.")
+
+
+class TestPayload(Payload):
+    """Ends at once, or after duration_ms; fails when asked to."""
+
+    __test__ = False  # not a test class
+
+    duration_ms: int = Field(0, ge=0, le=HOUR_MS, description="How long to run, milliseconds.")
+    should_fail: bool = Field(False, description="End as failed.")
+
+
+class LongRunningPayload(Payload):
+    """Works in steps for a given time."""
+
+    duration_ms: int = Field(ge=5000, le=24 * HOUR_MS, description="How long to run in all, milliseconds.")
+    steps: int = Field(10, ge=1, le=1000, description="Progress events on the way.")
+
+
+class AgentRunPayload(Payload):
+    """An agent run on the workers."""
+
+    prompt: str = Field(min_length=1, max_length=100_000, description="What the agent is asked.")
+    session_id: UUID | None = None
+    run_id: UUID | None = None
+    model: str | None = None
+    temperature: float = Field(0.2, ge=0, le=2)
+    max_steps: int = Field(8, ge=1, le=50)

@@ -1,0 +1,128 @@
+"""The wire shapes of /v1/jobs (SPEC 5; the contract's 2.1, 2.2 and 12.7 as a superset)."""
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from apps.jobs.models import Job
+from apps.jobs.types import JOB_TYPES
+from kernel.clock import iso
+from kernel.errors import BadRequestError
+from kernel.web.etag import strong_etag
+
+KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
+
+
+class JobCreate(BaseModel):
+    """Body of POST /v1/jobs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    type: str = Field(min_length=1, max_length=100, description="One of GET /v1/jobs/types.")
+    payload: dict[str, Any] = Field(default_factory=dict, description="Fits the type's JSON Schema.")
+    priority: int = Field(0, ge=-100, le=100, description="Above 0: taken before jobs of 0 and less.")
+
+
+class JobAccepted(BaseModel):
+    """Body of the 202 (SPEC 5) and of its replays."""
+
+    id: str
+    job_id: str
+    type: str
+    status: str
+    owner: str
+    owner_sub: str
+    tenant_id: str
+    priority: int
+    created_at: str
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The header's value; BadRequestError when it is there and is not 1 to 255 printable ASCII characters."""
+    if header is None:
+        return None
+    if not KEY_PATTERN.fullmatch(header):
+        raise BadRequestError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.", code="invalid_idempotency_key"
+        )
+    return header
+
+
+def job_etag(job: Job) -> str:
+    """Changes with every event of the job, and with the request to cancel it."""
+    return strong_etag(job.id, job.status, job.last_seq, job.attempt, job.cancel_requested_at, job.dead_lettered_at)
+
+
+def job_out(job: Job) -> dict[str, Any]:
+    """A job as GET shows it."""
+    return {
+        "id": job.id,
+        "job_id": job.id,
+        "type": job.type,
+        "job_type": job.type,
+        "status": job.status,
+        "owner": job.owner_sub,
+        "owner_sub": job.owner_sub,
+        "tenant_id": job.tenant_id,
+        "priority": job.priority,
+        "payload": job.payload_json,
+        "result": job.result_json,
+        "error": job.error_json,
+        "progress": job.progress_percent,
+        "created_at": iso(job.created_at),
+        "updated_at": iso(job.updated_at),
+        "started_at": iso(job.started_at),
+        "completed_at": iso(job.completed_at),
+        "queue_latency_ms": job.queue_latency_ms,
+        "exec_latency_ms": job.exec_latency_ms,
+        "attempt": job.attempt,
+        "max_attempts": job.max_attempts,
+        "cancel_requested_at": iso(job.cancel_requested_at),
+        "dead_lettered_at": iso(job.dead_lettered_at),
+        "retry_of": job.retry_of,
+        "last_event_id": job.last_seq,
+        "etag": job_etag(job).strip('"'),
+    }
+
+
+def types_out() -> dict[str, Any]:
+    """GET /v1/jobs/types."""
+    return {
+        "items": [
+            {
+                "type": job_type.name,
+                "description": job_type.description,
+                "time_limit_s": job_type.time_limit_s,
+                "queue": job_type.queue(),
+                "payload_schema": job_type.schema,
+            }
+            for job_type in JOB_TYPES.values()
+        ],
+        "total": len(JOB_TYPES),
+    }
+
+
+def parse_event_id(raw: str | None) -> int:
+    """The last event a client has seen; 0 for none. BadRequestError when it is no number."""
+    if raw is None or raw == "":
+        return 0
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 18:
+        raise BadRequestError("Last-Event-ID (or ?after=) must be the number of an event.", code="invalid_event_id")
+    return int(raw)
+
+
+def event_page(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events as GET .../events?format=json shows them (and the predecessor's panel reads them)."""
+    return [
+        {
+            "id": row["seq_id"],
+            "seq_id": row["seq_id"],
+            "type": row["event_type"],
+            "event": row["event_type"],
+            "data": row["event_json"],
+            "created_at": iso(row["created_at"]),
+            "timestamp": iso(row["created_at"]),
+        }
+        for row in rows
+    ]

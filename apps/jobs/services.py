@@ -1,0 +1,268 @@
+"""Writes from the API's side: accept, cancel, retry. Each is one transaction, one event, and a hint after it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from django.conf import settings
+from django.db import OperationalError, connections
+from psycopg.types.json import Jsonb
+from pydantic_core import to_json
+
+from apps.identity.principal import Principal
+from apps.jobs import mirror, selectors
+from apps.jobs.ledger import ISO_NOW
+from apps.jobs.states import TERMINAL
+from apps.jobs.types import JOB_TYPES
+from kernel import metrics
+from kernel.clock import iso
+from kernel.errors import BadRequestError, ConflictError, ValidationError
+from kernel.failpoints import failpoint
+from kernel.tenant_context import tenant_scope
+
+CREATE_ROUTE = "/v1/jobs"
+IDEMPOTENCY_WAIT_MS = 1500
+
+INSERT = f"""
+WITH key AS (
+    INSERT INTO idempotency_keys (tenant_id, owner_sub, method, route, key, request_hash, resource_id, response_body,
+        created_at, expires_at)
+    SELECT %(tenant_id)s, %(sub)s, 'POST', %(route)s, %(key)s, %(request_hash)s, %(id)s, '',
+        now(), now() + make_interval(secs => %(key_ttl_s)s)
+    WHERE %(key)s::text IS NOT NULL
+    ON CONFLICT (tenant_id, owner_sub, method, route, key) DO UPDATE SET request_hash = EXCLUDED.request_hash,
+        resource_id = EXCLUDED.resource_id, response_body = '', created_at = now(), expires_at = EXCLUDED.expires_at
+        WHERE idempotency_keys.expires_at < now()
+    RETURNING id
+), job AS (
+    INSERT INTO jobs (id, tenant_id, type, status, owner_sub, payload_json, principal_json, idempotency_key, priority,
+        max_attempts, retry_of, request_id, last_seq, attempt, crashes, token)
+    SELECT %(id)s, %(tenant_id)s, %(type)s, 'queued', %(sub)s, %(payload)s, %(principal)s, %(key)s, %(priority)s,
+        %(max_attempts)s, %(retry_of)s, %(request_id)s, 1, 0, 0, 0
+    WHERE %(key)s::text IS NULL OR EXISTS (SELECT 1 FROM key)
+    RETURNING *
+), told AS (
+    INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json, created_at)
+    SELECT id, 1, created_at, tenant_id, 'status', jsonb_build_object('job_id', id, 'from', NULL, 'to', 'queued',
+        'status', 'queued', 'timestamp', {ISO_NOW}), created_at
+    FROM job RETURNING seq_id, event_type, event_json
+)
+SELECT job.id, job.tenant_id, job.type, job.owner_sub, job.status, job.attempt, job.last_seq, job.lease_owner,
+    job.progress_percent, job.priority, job.created_at, told.seq_id, told.event_type, told.event_json
+FROM job CROSS JOIN told
+"""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What POST /v1/jobs answers: the body's bytes, and whether they are a replay of an earlier answer."""
+
+    job_id: UUID
+    body: bytes
+    replayed: bool = False
+
+
+def check_payload(type_name: str, payload: dict[str, Any]) -> None:
+    """BadRequestError for an unknown type; ValidationError, with the schema path, for a payload that does not fit."""
+    job_type = JOB_TYPES.get(type_name)
+    if job_type is None:
+        raise BadRequestError(
+            f"There is no job type {type_name[:100]!r}. Use one of {', '.join(JOB_TYPES)}.",
+            code="unknown_type",
+            reason="unknown_type",
+            allowed_types=list(JOB_TYPES),
+        )
+    faults = job_type.validator.faults(payload, at=("body", "payload"))
+    if not faults and b"\\u0000" in to_json(payload):
+        faults = [{"loc": ["body", "payload"], "msg": "text must not contain the NUL character", "type": "nul"}]
+    if faults:
+        raise ValidationError(
+            f"The payload does not fit the schema of {type_name!r} (GET /v1/jobs/types shows it).",
+            errors=faults,
+            code="schema_violation",
+            reason="schema_violation",
+            schema_id=type_name,
+        )
+
+
+def key_digest(principal: Principal, key: str) -> str:
+    """The {key} of idempotency:{key}: one per tenant, caller, method, route and header."""
+    text = "\x1f".join((str(principal.tenant_id), principal.sub, "POST", CREATE_ROUTE, key))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _accepted_body(row: dict[str, Any]) -> bytes:
+    return to_json(
+        {
+            "id": row["id"],
+            "job_id": row["id"],
+            "type": row["type"],
+            "status": "queued",
+            "owner": row["owner_sub"],
+            "owner_sub": row["owner_sub"],
+            "tenant_id": row["tenant_id"],
+            "priority": row["priority"],
+            "created_at": iso(row["created_at"]),
+        }
+    )
+
+
+def create_job(
+    principal: Principal,
+    *,
+    type_name: str,
+    payload: dict[str, Any],
+    priority: int = 0,
+    idempotency_key: str | None = None,
+    request_id: str = "",
+    retry_of: UUID | None = None,
+) -> Accepted:
+    """Accept a job: row, first event and idempotency record in one transaction; its id on the queue after the commit.
+
+    The same key with the same request gives the stored answer; with another request a ValidationError; while the
+    first is still being answered a ConflictError.
+    """
+    check_payload(type_name, payload)
+    request_hash = hashlib.sha256(to_json([type_name, payload, priority], fallback=str)).hexdigest()
+    values = {
+        "id": uuid4(),
+        "tenant_id": principal.tenant_id,
+        "type": type_name,
+        "sub": principal.sub,
+        "payload": Jsonb(payload),
+        "principal": Jsonb(principal.as_json()),
+        "key": idempotency_key,
+        "key_ttl_s": settings.IDEMPOTENCY_TTL_S,
+        "request_hash": request_hash,
+        "route": CREATE_ROUTE,
+        "priority": priority,
+        "max_attempts": settings.MAX_ATTEMPTS,
+        "retry_of": retry_of,
+        "request_id": request_id,
+    }
+    try:
+        wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key else None
+        with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), connections["default"].cursor() as cursor:
+            cursor.execute(INSERT, values)
+            names = [column.name for column in cursor.description]
+            rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+            if not rows:
+                return _replay(principal, idempotency_key or "", request_hash)
+            body = _accepted_body(rows[0])
+            if idempotency_key:
+                cursor.execute(
+                    "UPDATE idempotency_keys SET response_body = %s WHERE tenant_id = %s AND owner_sub = %s "
+                    "AND method = 'POST' AND route = %s AND key = %s",
+                    [body.decode(), principal.tenant_id, principal.sub, CREATE_ROUTE, idempotency_key],
+                )
+    except OperationalError as error:
+        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise ConflictError(
+                "A request with this Idempotency-Key is still being answered. Try again in a second.",
+                code="idempotency_in_progress",
+                retry_after_s=1,
+            ) from error
+        raise
+    failpoint("after_commit_before_push")
+    metrics.JOB_CREATED.labels(type_name).inc()
+    if idempotency_key:
+        metrics.IDEMPOTENCY_CHECKS.labels("new").inc()
+    mirror.enqueue(rows, idempotency=key_digest(principal, idempotency_key) if idempotency_key else None)
+    return Accepted(rows[0]["id"], body)
+
+
+def _replay(principal: Principal, key: str, request_hash: str) -> Accepted:
+    stored = selectors.idempotency_record(principal, CREATE_ROUTE, key)
+    if stored.request_hash != request_hash:
+        metrics.IDEMPOTENCY_CHECKS.labels("mismatch").inc()
+        raise ValidationError(
+            "This Idempotency-Key was used for another request. Use a new key for a new job.",
+            code="idempotency_key_reused",
+        )
+    metrics.IDEMPOTENCY_CHECKS.labels("replayed").inc()
+    return Accepted(stored.resource_id, stored.response_body.encode(), replayed=True)
+
+
+CANCEL_QUEUED = f"""
+WITH moved AS (
+    UPDATE jobs SET status = 'cancelled', completed_at = clock_timestamp(), updated_at = clock_timestamp(),
+        cancel_requested_at = clock_timestamp(), result_json = '{{"cancelled": true}}'::jsonb, last_seq = last_seq + 2
+    WHERE id = %(id)s AND status = 'queued' RETURNING *
+), told AS (
+    INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json, created_at)
+    SELECT moved.id, line.seq_id, moved.created_at, moved.tenant_id, line.event_type, line.data, clock_timestamp()
+    FROM moved CROSS JOIN LATERAL (VALUES
+        (last_seq - 1, 'status', jsonb_build_object('job_id', id, 'from', 'queued', 'to', 'cancelled',
+            'status', 'cancelled', 'timestamp', {ISO_NOW})),
+        (last_seq, 'end', jsonb_build_object('job_id', id, 'final', 'cancelled', 'completed_at', {ISO_NOW}))
+    ) AS line(seq_id, event_type, data)
+    RETURNING seq_id, event_type, event_json, created_at
+)
+SELECT moved.id, moved.tenant_id, moved.type, moved.owner_sub, moved.status, moved.attempt, moved.last_seq,
+    moved.lease_owner, moved.progress_percent, moved.priority,
+    told.seq_id, told.event_type, told.event_json, told.created_at
+FROM moved CROSS JOIN told ORDER BY told.seq_id
+"""
+CANCEL_RUNNING = """
+UPDATE jobs SET cancel_requested_at = COALESCE(cancel_requested_at, clock_timestamp())
+WHERE id = %(id)s AND status = 'running' RETURNING id
+"""
+
+
+def cancel_job(principal: Principal, job_id: UUID) -> tuple[str, bool]:
+    """Ask a job to stop. Returns (status, already_ended).
+
+    A queued one is cancelled at once and never starts; a running one is told, and ends at its next checkpoint.
+    NotFoundError for a job that is not the caller's.
+    """
+    with tenant_scope(principal.tenant_id):
+        job = selectors.get_job(principal, job_id)
+        if job.status in TERMINAL:
+            return job.status, True
+        with connections["default"].cursor() as cursor:
+            cursor.execute(CANCEL_QUEUED, {"id": job_id})
+            names = [column.name for column in cursor.description]
+            rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+            told = False
+            if not rows:
+                cursor.execute(CANCEL_RUNNING, {"id": job_id})
+                told = cursor.fetchone() is not None
+        if not rows and not told:  # it was given back or ended between the two looks
+            job = selectors.get_job(principal, job_id)
+            if job.status not in TERMINAL:
+                raise ConflictError("The job is just changing hands. Try again.", retry_after_s=1)
+            return job.status, True
+    metrics.JOB_CANCELS.inc()
+    if rows:
+        metrics.JOBS_ENDED.labels(rows[0]["type"], "cancelled").inc()
+        mirror.publish(rows)
+        return "cancelled", False
+    mirror.request_cancel(job_id)
+    return "running", False
+
+
+def retry_job(principal: Principal, job_id: UUID, *, request_id: str = "") -> Accepted:
+    """Run an ended job again, as a new job that remembers the old one; takes it off the dead-letter list.
+
+    ConflictError while the old one has not ended. The new job is its caller's, not the old owner's.
+    """
+    with tenant_scope(principal.tenant_id):
+        job = selectors.get_job(principal, job_id)
+        if job.status not in TERMINAL:
+            raise ConflictError(
+                f"The job is still {job.status}. Cancel it or wait for its end before a retry.",
+                code="job_not_ended",
+            )
+    accepted = create_job(
+        principal,
+        type_name=job.type,
+        payload=job.payload_json,
+        priority=job.priority,
+        request_id=request_id,
+        retry_of=job.id,
+    )
+    with tenant_scope(principal.tenant_id), connections["default"].cursor() as cursor:
+        cursor.execute("UPDATE jobs SET dead_lettered_at = NULL WHERE id = %s", [job_id])
+    return accepted

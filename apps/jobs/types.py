@@ -1,0 +1,39 @@
+"""The job types: name, payload, time limit, in one table (SPEC 5). What they do is workers/handlers/."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.jobs import payloads
+from kernel.payloads import PayloadValidator
+from kernel.redis_keys import JOBS_QUEUE, JOBS_QUEUE_HIGH
+
+
+@dataclass(frozen=True)
+class JobType:
+    """``time_limit_s``: a run longer than this is ended as failed with reason time_limit."""
+
+    name: str
+    description: str
+    payload: type[payloads.Payload]
+    time_limit_s: int
+    schema: dict[str, Any] = field(init=False)
+    validator: PayloadValidator = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "schema", self.payload.model_json_schema())
+        object.__setattr__(self, "validator", PayloadValidator(self.schema))
+
+    def queue(self, priority: int = 0) -> str:
+        """The Redis list that carries this type's ids."""
+        return (JOBS_QUEUE_HIGH if priority > 0 else JOBS_QUEUE)(type=self.name)
+
+
+JOB_TYPES: dict[str, JobType] = {
+    job_type.name: job_type
+    for job_type in (
+        JobType("demo", "Sleeps for duration_ms, reporting progress.", payloads.DemoPayload, 2 * 3600),
+        JobType("test", "Ends at once; fails on demand.", payloads.TestPayload, 2 * 3600),
+        JobType("long-running", "Works in steps for duration_ms.", payloads.LongRunningPayload, 25 * 3600),
+        JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600),
+    )
+}

@@ -1,0 +1,251 @@
+"""POST, GET and DELETE of /v1/jobs, and an administrator's look at all jobs of the tenant."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from apps.identity.principal import Principal
+from apps.jobs import schemas, selectors, services
+from apps.jobs.schemas import event_page, parse_event_id
+from apps.jobs.states import STATUSES
+from apps.jobs.types import JOB_TYPES
+from kernel import pagination
+from kernel.errors import BadRequestError, ForbiddenError, NotAcceptableError
+from kernel.web.etag import not_modified
+from kernel.web.schema import json_response, parse_body
+
+KEY_HEADER = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe for 24 h."
+)
+EVENT_PAGE = 1000
+LIST_PARAMETERS = [
+    OpenApiParameter("status", str, description="One or more statuses, comma-separated."),
+    OpenApiParameter("type", str, description="One or more types, comma-separated."),
+    OpenApiParameter("limit", int, description="1 to 50; 25 by default."),
+    OpenApiParameter("page_token", str, description="next_page_token of the page before."),
+]
+
+
+def parse_id(raw: str) -> UUID:
+    """A job id from the path; BadRequestError when it is no UUID."""
+    try:
+        return UUID(raw)
+    except ValueError as error:
+        raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
+
+
+def principal_of(request: Request) -> Principal:
+    """The caller, as apps.edge.auth left it."""
+    return request.user  # type: ignore[return-value]
+
+
+def chosen(request: Request, name: str, known: Any) -> list[str]:
+    """A comma-separated filter whose values must all be known."""
+    values = [value for value in request.query_params.get(name, "").split(",") if value]
+    unknown = [value for value in values if value not in known]
+    if unknown:
+        raise BadRequestError(
+            f"{name}: unknown value {unknown[0][:50]!r}. Use {', '.join(known)}.", code="invalid_filter"
+        )
+    return values
+
+
+def refuse_unknown_parameters(request: Request, allowed: set[str]) -> None:
+    """A filter that does nothing would mislead."""
+    unknown = sorted(set(request.query_params) - allowed)
+    if unknown:
+        raise BadRequestError(
+            f"Unknown parameter {unknown[0][:50]!r}. This list knows {', '.join(sorted(allowed))}.",
+            code="unknown_parameter",
+        )
+
+
+def accepted_response(request: HttpRequest, accepted: services.Accepted, status: int) -> HttpResponse:
+    """202 or 200 with Location, and whether the answer is a replay."""
+    return HttpResponse(
+        accepted.body,
+        status=status,
+        content_type="application/json",
+        headers={
+            "Location": request.build_absolute_uri(f"/v1/jobs/{accepted.job_id}"),
+            "Idempotency-Replayed": "true" if accepted.replayed else "false",
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def list_response(request: Request, *, route: str, owner_sub: str | None, dead_letters: bool = False) -> HttpResponse:
+    """One page of jobs, with the filters of the query string."""
+    principal = principal_of(request)
+    statuses, types = chosen(request, "status", STATUSES), chosen(request, "type", JOB_TYPES)
+    limit = pagination.parse_limit(request.query_params.get("limit"))
+    scope = f"{route}:{principal.tenant_id}:{principal.sub}:{owner_sub}:{statuses}:{types}:{dead_letters}"
+    after = pagination.decode_cursor(request.query_params.get("page_token"), scope=scope)
+    jobs, total = selectors.list_jobs(
+        principal,
+        statuses=statuses,
+        types=types,
+        owner_sub=owner_sub,
+        dead_letters=dead_letters,
+        after=after,
+        limit=limit,
+    )
+    offset = after.offset if after else 0
+    token = None
+    if len(jobs) > limit:
+        jobs = jobs[:limit]
+        token = pagination.encode_cursor(
+            pagination.Cursor(jobs[-1].created_at, jobs[-1].id, offset + limit), scope=scope
+        )
+    body = pagination.page([schemas.job_out(job) for job in jobs], total=total, limit=limit, offset=offset, token=token)
+    return json_response(body, headers={"Cache-Control": "private, max-age=30", "Vary": "Authorization"})
+
+
+class JobList(APIView):
+    """Create a job, list one's own."""
+
+    @extend_schema(request=schemas.JobCreate, responses={202: schemas.JobAccepted}, parameters=[KEY_HEADER])
+    def post(self, request: Request) -> HttpResponse:
+        key = schemas.idempotency_key(request.headers.get("Idempotency-Key"))
+        body = parse_body(schemas.JobCreate, request.data)
+        accepted = services.create_job(
+            principal_of(request),
+            type_name=body.type,
+            payload=body.payload,
+            priority=body.priority,
+            idempotency_key=key,
+            request_id=request.request_id,
+        )
+        return accepted_response(request._request, accepted, 200 if accepted.replayed else 202)
+
+    @extend_schema(parameters=LIST_PARAMETERS, responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> HttpResponse:
+        refuse_unknown_parameters(request, {"status", "type", "limit", "page_token"})
+        return list_response(request, route="jobs", owner_sub=principal_of(request).sub)
+
+
+class JobTypes(APIView):
+    """The job types and the JSON Schemas of their payloads."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(schemas.types_out(), headers={"Cache-Control": "private, max-age=30"})
+
+
+class JobStats(APIView):
+    """Counts of one's own jobs over the last hours."""
+
+    @extend_schema(parameters=[OpenApiParameter("hours", int)], responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request) -> HttpResponse:
+        refuse_unknown_parameters(request, {"hours"})
+        raw = request.query_params.get("hours", "24")
+        if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= 720:
+            raise BadRequestError("hours must be a whole number from 1 to 720.", code="invalid_hours")
+        principal = principal_of(request)
+        owner_sub = None if principal.is_admin else principal.sub
+        return json_response(selectors.job_stats(principal, hours=int(raw), owner_sub=owner_sub))
+
+
+class JobDetail(APIView):
+    """Read a job, or ask it to stop."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        job = selectors.get_job(principal_of(request), parse_id(job_id))
+        etag = schemas.job_etag(job)
+        headers = {"ETag": etag, "Cache-Control": "private, max-age=15", "Vary": "Authorization"}
+        if not_modified(request, etag):
+            return HttpResponse(status=304, headers=headers)
+        return json_response(schemas.job_out(job), headers=headers)
+
+    @extend_schema(responses=OpenApiTypes.OBJECT)
+    def delete(self, request: Request, job_id: str) -> HttpResponse:
+        parsed = parse_id(job_id)
+        status, ended = services.cancel_job(principal_of(request), parsed)
+        return json_response(
+            {"id": parsed, "status": status},
+            status=200 if ended else 202,
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+class JobEventPage(APIView):
+    """GET /v1/jobs/{id}/events?format=json: the events as a page. Without format=json the same address is a stream of
+    server-sent events, which the ASGI server answers (``Accept: text/event-stream``, resume by ``Last-Event-ID``)."""
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("format", str),
+            OpenApiParameter("after", int),
+            OpenApiParameter("limit", int),
+        ],
+        responses={200: OpenApiTypes.OBJECT, (200, "text/event-stream"): OpenApiTypes.STR},
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponse:
+        if request.query_params.get("format") != "json":
+            raise NotAcceptableError("The event stream is served by the stream server; here add ?format=json.")
+        refuse_unknown_parameters(request, {"format", "after", "limit", "last_event_id"})
+        after = parse_event_id(request.query_params.get("after") or request.query_params.get("last_event_id"))
+        limit = EVENT_PAGE if "limit" not in request.query_params else parse_event_id(request.query_params["limit"])
+        if not 1 <= limit <= EVENT_PAGE:
+            raise BadRequestError(f"limit must be a whole number from 1 to {EVENT_PAGE}.", code="invalid_limit")
+        job = selectors.get_job(principal_of(request), parse_id(job_id))
+        rows = selectors.events_after(job, after, limit=limit)
+        last = rows[-1]["seq_id"] if rows else min(after, job.last_seq)
+        items = event_page(rows)
+        return json_response(
+            {
+                "job_id": job.id,
+                "status": job.status,
+                "items": items,
+                "events": items,
+                "last_event_id": last,
+                "has_more": last < job.last_seq,
+            },
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+class JobRetry(APIView):
+    """Run an ended job again, as a new job."""
+
+    @extend_schema(request=None, responses={202: schemas.JobAccepted})
+    def post(self, request: Request, job_id: str) -> HttpResponse:
+        accepted = services.retry_job(principal_of(request), parse_id(job_id), request_id=request.request_id)
+        return accepted_response(request._request, accepted, 202)
+
+
+class AdminJobList(APIView):
+    """Every owner's jobs in the administrator's tenant; ``?dead_letter=true`` shows those that await a retry."""
+
+    @extend_schema(
+        parameters=[*LIST_PARAMETERS, OpenApiParameter("owner", str), OpenApiParameter("dead_letter", bool)],
+        responses=OpenApiTypes.OBJECT,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        if not principal_of(request).is_admin:
+            raise ForbiddenError("Forbidden: missing permission", required_scopes=["admin:all"])
+        refuse_unknown_parameters(request, {"status", "type", "limit", "page_token", "owner", "user_id", "dead_letter"})
+        owner = request.query_params.get("owner") or request.query_params.get("user_id")
+        dead = request.query_params.get("dead_letter", "false") == "true"
+        return list_response(request, route="admin-jobs", owner_sub=owner, dead_letters=dead)
+
+    @extend_schema(request=schemas.JobCreate, responses={202: schemas.JobAccepted}, parameters=[KEY_HEADER])
+    def post(self, request: Request) -> HttpResponse:
+        if not principal_of(request).is_admin:
+            raise ForbiddenError("Forbidden: missing permission", required_scopes=["admin:all"])
+        return JobList.post(self, request)  # type: ignore[arg-type]
+
+
+class AdminJobDetail(JobDetail):
+    """As /v1/jobs/{id}, for administrators only."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not principal_of(request).is_admin:
+            raise ForbiddenError("Forbidden: missing permission", required_scopes=["admin:all"])

@@ -1,0 +1,24 @@
+"""`manage.py prepare`: bring the database up to date as its owner, make the issuer's key, seed the demo data."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.identity.issuer import keyring
+
+
+class Command(BaseCommand):
+    help = "Migrate as the owner, make the issuer's first key and seed the demo data. Safe to repeat."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if "owner" not in settings.DATABASES:
+            raise CommandError("Set AGENTIC_DATABASE_OWNER_URL: migrations run as the owner of the tables.")
+        call_command("migrate", database="owner", interactive=False, verbosity=0)
+        self.stdout.write("Database is up to date.")
+        self.stdout.write(f"Issuer signs with key {keyring().signing_key().kid}.")
+        if settings.ENVIRONMENT == "prod":
+            self.stdout.write("Production: no demo data.")
+        else:
+            call_command("seed_demo", stdout=self.stdout)

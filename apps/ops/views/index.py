@@ -1,0 +1,80 @@
+"""Where things are: /, /v1/ and /metrics."""
+
+import redis
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from apps.jobs.types import JOB_TYPES
+from kernel.redis_client import availability, client
+from kernel.redis_keys import JOBS_DEAD
+from kernel.web.schema import json_response
+
+
+@require_safe
+def root(request: HttpRequest) -> HttpResponse:
+    """A JSON index for programs, the API's documentation for people."""
+    if "json" in request.headers.get("Accept", ""):
+        return json_response(
+            {
+                "service": settings.SERVICE_NAME,
+                "description": "Agents and long jobs over a bioinformatics graph",
+                "versions": {"v1": "/v1/"},
+                "docs": "/v1/docs",
+                "metrics": "/metrics",
+            }
+        )
+    return HttpResponseRedirect("/v1/docs")
+
+
+@require_safe
+def v1(request: HttpRequest) -> HttpResponse:
+    """The version, and where the documentation is."""
+    return json_response(
+        {
+            "service": settings.SERVICE_NAME,
+            "version": settings.VERSION,
+            "env": settings.ENVIRONMENT,
+            "docs": "/v1/docs",
+            "openapi": "/v1/openapi.json",
+            "health": "/v1/health/ready",
+            "issuer": settings.OIDC_ISSUER or f"{settings.PUBLIC_URL}/oidc",
+            "metrics": "/metrics",
+        }
+    )
+
+
+class QueueDepth(Collector):
+    """Length of every job list, read at scrape time; absent while Redis is."""
+
+    def collect(self):  # type: ignore[no-untyped-def]
+        depth = GaugeMetricFamily("jobs_queue_depth", "Ids on the queue's lists.", labels=["type", "priority"])
+        dead = GaugeMetricFamily("jobs_dead_items", "Things kept aside on jobs:dead.")
+        wanted = [(name, priority) for name in JOB_TYPES for priority in ("high", "normal")]
+        try:
+            if not availability.usable():
+                return
+            pipe = client().pipeline(transaction=False)
+            for name, priority in wanted:
+                pipe.llen(JOB_TYPES[name].queue(1 if priority == "high" else 0))
+            pipe.llen(JOBS_DEAD())
+            *lengths, dead_length = pipe.execute()
+        except redis.RedisError:
+            return
+        for (name, priority), length in zip(wanted, lengths, strict=True):
+            depth.add_metric([name, priority], length)
+        dead.add_metric([], dead_length)
+        yield depth
+        yield dead
+
+
+REGISTRY.register(QueueDepth())
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus text of this process, with the queues' depth."""
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

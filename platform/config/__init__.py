@@ -1,0 +1,1 @@
+"""The Django project: wiring only. Imports everything, imported by nothing."""

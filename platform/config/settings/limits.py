@@ -1,0 +1,37 @@
+"""Every number a product owner may ask about, with its unit; docs/reference/settings.md lists them."""
+
+from config.env import env
+
+# Leases (docs/architecture.md, "Nothing is lost")
+LEASE_S = env.number("AGENTIC_LEASE_S", 10.0, "Seconds a worker owns a job after its last heartbeat.", 1.0)
+HEARTBEAT_S = env.number("AGENTIC_HEARTBEAT_S", 2.5, "Seconds between two heartbeats of a worker.", 0.1)
+SWEEP_S = env.number("AGENTIC_SWEEP_S", 1.0, "Seconds between two rounds of the sweeper.", 0.05)
+SWEEPER_ENABLED = env.flag("AGENTIC_SWEEPER_ENABLED", True, "Off only to show that jobs are then lost.")
+FENCING_ENABLED = env.flag("AGENTIC_FENCING_ENABLED", True, "Off only to show that effects then double.")
+MAX_ATTEMPTS = env.integer("AGENTIC_MAX_ATTEMPTS", 3, "Times a job may lose its worker before it is failed.", 1, 100)
+CANCEL_GRACE_S = env.number("AGENTIC_CANCEL_GRACE_S", 8.0, "Seconds a handler may ignore a cancellation.", 1.0)
+WORKER_CONCURRENCY = env.integer("AGENTIC_WORKER_CONCURRENCY", 16, "Jobs one worker process runs at once.", 1, 512)
+SHUTDOWN_GRACE_S = env.number("AGENTIC_SHUTDOWN_GRACE_S", 20.0, "Seconds a warm shutdown waits for jobs in hand.", 0.0)
+
+# The wire
+MAX_BODY_BYTES = env.integer("AGENTIC_MAX_BODY_BYTES", 1_048_576, "Largest request body, bytes.", 1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
+IDEMPOTENCY_TTL_S = env.integer("AGENTIC_IDEMPOTENCY_TTL_S", 86_400, "Seconds an Idempotency-Key is remembered.", 60)
+SSE_HEARTBEAT_S = env.number("AGENTIC_SSE_HEARTBEAT_S", 15.0, "Seconds between comments on an idle stream.", 0.1)
+SSE_SEND_TIMEOUT_S = env.number("AGENTIC_SSE_SEND_TIMEOUT_S", 30.0, "Seconds a client may refuse to read.", 0.1)
+STREAMS_PER_PRINCIPAL = env.integer(
+    "AGENTIC_STREAMS_PER_PRINCIPAL", 2000, "Open streams one caller may hold per process.", 1
+)
+
+# Redis (a key's own limits stand in kernel/redis_keys.py)
+EVENT_RING_LENGTH = 1000
+
+# PostgreSQL
+DB_POOL_MAX_CONNECTIONS = env.integer("AGENTIC_DB_POOL_MAX", 10, "Connections of one process to PostgreSQL.", 1, 500)
+DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.8, "Seconds to wait for a connection before 503.", 0.05)
+
+# Retention
+JOB_RETENTION_DAYS = env.integer("AGENTIC_JOB_RETENTION_DAYS", 30, "Days a finished job is kept.", 1)
+
+# Tests only; refused in production
+FAILPOINT = env.text("AGENTIC_FAILPOINT", "", "name:exit|pause: die or stop at that line. Refused in production.")

@@ -1,0 +1,8 @@
+"""The layers between the socket and a view, outermost first (SPEC 2)."""
+
+MIDDLEWARE = [
+    "apps.edge.errors.ErrorHandler",  # 8: anything uncaught -> problem+json; outermost, so that it sees the rest fail
+    "apps.edge.trace.TraceContext",  # 2: X-Request-Id, X-Correlation-Id, traceparent
+    "apps.edge.input_guard.InputGuard",  # 6: content type and size
+    "apps.edge.auth.BearerAuth",  # 3: Bearer -> request.principal
+]

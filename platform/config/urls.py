@@ -1,0 +1,10 @@
+"""The API's table of contents."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
+    path("", include("apps.identity.urls")),  # /v1/auth, /oidc
+    path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
+]
+handler404 = "apps.edge.errors.not_found"

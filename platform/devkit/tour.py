@@ -1,0 +1,133 @@
+"""`make tour`: one job through a running platform, shown as it happens and checked."""
+
+import http.client
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from devkit.datadir import DevkitError
+from devkit.environment import ROOT, child_environment, read_env_file
+
+JOB = {"type": "demo", "payload": {"duration_ms": 3000}}
+STREAM_SILENCE_LIMIT_S = 40.0  # a heartbeat comes every 15 s
+ANSWER_LIMIT_S = 10.0
+
+
+class TourError(DevkitError):
+    """The platform did not do what it promises."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event. `id` is empty for an event outside the job's sequence."""
+
+    id: str
+    kind: str
+    data: dict[str, Any]
+
+
+def run(data_dir: Path) -> int:
+    try:
+        variables = read_env_file(data_dir)
+        Tour(variables["AGENTIC_API_URL"], fetch_token(variables)).walk()
+    except (DevkitError, OSError, http.client.HTTPException) as error:
+        print(f"The tour failed: {error}", flush=True)
+        return 1
+    return 0
+
+
+def fetch_token(variables: dict[str, str]) -> str:
+    command = [sys.executable, "manage.py", "token", "--role", "user", "--tenant", "demo"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=child_environment(variables), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise TourError(f"`python manage.py token` failed: {done.stderr.strip()[-1000:]}")
+    return done.stdout.strip()
+
+
+class Tour:
+    """Posts a job, follows its events, compares the end with what GET says."""
+
+    def __init__(self, api_url: str, token: str) -> None:
+        self.address = urlsplit(api_url).netloc
+        self.headers = {"Authorization": f"Bearer {token}"}
+        self.began_s = time.monotonic()
+
+    def walk(self) -> None:
+        self.say(f"POST /v1/jobs {json.dumps(JOB)}")
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f"tour-{uuid.uuid4()}"}
+        job = self.call("POST", "/v1/jobs", 202, json.dumps(JOB), headers)
+        self.say(f"202 accepted: job {job['id']} is {job['status']}")
+        events = []
+        for event in self.stream(f"/v1/jobs/{job['id']}/events"):
+            self.say(f"{event.id:>4}  {event.kind:<9} {describe(event.data)}")
+            events.append(event)
+        check(events)
+        job = self.call("GET", f"/v1/jobs/{job['id']}", 200)
+        if job["status"] != "finished":
+            raise TourError(f"GET /v1/jobs/{job['id']} says {job['status']}, its events said finished.")
+        self.say(f"finished: waited {job['queue_latency_ms']} ms in the queue, ran {job['exec_latency_ms']} ms")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        expected: int,
+        body: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The JSON answer; raises TourError when the status is not the expected one."""
+        connection = http.client.HTTPConnection(self.address, timeout=ANSWER_LIMIT_S)
+        connection.request(method, path, body=body, headers={**self.headers, **(headers or {})})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        if answer.status != expected:
+            raise TourError(f"{method} {path} answered {answer.status}, not {expected}: {text[:500]}")
+        return dict(json.loads(text))
+
+    def stream(self, path: str) -> Iterator[Event]:
+        """The events of a stream as they arrive, until the server closes it."""
+        connection = http.client.HTTPConnection(self.address, timeout=STREAM_SILENCE_LIMIT_S)
+        connection.request("GET", path, headers={**self.headers, "Accept": "text/event-stream"})
+        answer = connection.getresponse()
+        if answer.status != 200:
+            raise TourError(f"GET {path} answered {answer.status}: {answer.read().decode()[:500]}")
+        fields: dict[str, str] = {}
+        for raw in answer:
+            line = raw.decode().rstrip("\r\n")
+            if line:
+                name, _, value = line.partition(":")
+                fields[name] = value.removeprefix(" ")
+            elif "data" in fields:
+                yield Event(fields.get("id", ""), fields.get("event", "message"), json.loads(fields["data"]))
+                fields = {}
+        connection.close()
+
+    def say(self, text: str) -> None:
+        print(f"  tour {time.monotonic() - self.began_s:5.2f} s  {text}", flush=True)
+
+
+def check(events: list[Event]) -> None:
+    """Raises TourError unless the stream was whole: no gap, and an end that says finished."""
+    if not events or events[-1].kind != "end":
+        raise TourError(f"the stream did not end with `event: end` but with {events[-1:] or 'nothing'}.")
+    sequence = [int(event.id) for event in events if event.id]
+    if sequence != list(range(1, len(sequence) + 1)):
+        raise TourError(f"the events have a gap or are out of order: {sequence}.")
+    final = events[-1].data.get("final", events[-1].data.get("status"))
+    if final != "finished":
+        raise TourError(f"the job ended as {final}: {json.dumps(events[-1].data)}")
+
+
+def describe(data: dict[str, Any]) -> str:
+    """An event's data on one line, the names that carry no news left out."""
+    return "  ".join(f"{name}={value}" for name, value in data.items() if name not in ("job_id", "timestamp"))[:120]

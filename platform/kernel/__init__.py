@@ -1,0 +1,1 @@
+"""Shared ground: code every storey may use. Imports nothing of ours."""

@@ -1,0 +1,37 @@
+"""Every Prometheus metric of the platform, declared once. Names follow the predecessor where it had one (unit in the
+name, no tenant label: its cardinality is unbounded)."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+LATENCY_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+
+HTTP_REQUESTS = Counter("http_requests_total", "HTTP requests answered.", ["method", "path", "status"])
+HTTP_DURATION = Histogram(
+    "http_request_duration_seconds", "Seconds to answer.", ["method", "path"], buckets=LATENCY_BUCKETS_S
+)
+JOB_CREATED = Counter("job_create_total", "Jobs accepted.", ["type"])
+JOB_CANCELS = Counter("job_cancel_total", "Cancellations asked for.")
+JOBS_ENDED = Counter("background_jobs_total", "Jobs that ended, by type and outcome.", ["job", "status"])
+JOB_QUEUE_LATENCY = Histogram(
+    "background_job_queue_seconds",
+    "Seconds from acceptance to the first start.",
+    ["job"],
+    buckets=LATENCY_BUCKETS_S,
+)
+JOB_DURATION = Histogram(
+    "background_job_duration_seconds", "Seconds from start to end.", ["job"], buckets=LATENCY_BUCKETS_S
+)
+JOBS_RUNNING = Gauge("background_jobs_running", "Jobs in hand in this process.")
+JOBS_RESCUED = Counter("jobs_rescued_total", "Jobs taken from a worker that lost its lease.", ["outcome"])
+JOBS_REHINTED = Counter("jobs_rehinted_total", "Queued jobs whose id had fallen out of Redis and was pushed again.")
+QUEUE_REJECTED = Counter("jobs_queue_rejected_total", "Things on a job queue that were no job.", ["reason"])
+STALE_WRITES = Counter("jobs_stale_writes_total", "Writes refused because the lease had passed on.")
+LEDGER_BATCH = Histogram("jobs_ledger_batch_size", "Operations committed together.", buckets=(1, 2, 4, 8, 16, 32, 64))
+SSE_ACTIVE = Gauge("sse_connections_active", "Open event streams.", ["transport"])
+SSE_RESUMES = Counter("sse_resume_hits_total", "Streams resumed after an event id.")
+SSE_GAPS = Counter("sse_gap_events_total", "Reads that the Redis ring could not serve and PostgreSQL did.")
+SSE_HEARTBEATS = Counter("sse_heartbeat_total", "Keep-alive comments sent.")
+SSE_TERMINAL = Counter("sse_terminal_events_total", "Streams that ended with the job's end.")
+SSE_SLOW_CLOSED = Counter("sse_slow_clients_closed_total", "Streams closed because the client did not read.")
+REDIS_ERRORS = Counter("redis_connection_errors_total", "Failed calls to Redis.", ["where"])
+IDEMPOTENCY_CHECKS = Counter("idempotency_checks_total", "Idempotency keys looked at, by outcome.", ["outcome"])

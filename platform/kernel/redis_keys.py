@@ -1,0 +1,94 @@
+"""Every Redis key of the platform: its name, type, content, time to live, writer, reader, and what its loss costs.
+
+The names are SPEC 9.2's. docs/reference/redis-keys.md is generated from this table. A key literal anywhere else fails
+a test. Redis may be emptied at any moment: the last column says why nothing is lost.
+"""
+
+from dataclasses import dataclass
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True)
+class Key:
+    """A family of keys. Call it with the parts of the name: ``JOBS_STATE(id=job_id)``."""
+
+    pattern: str
+    kind: str
+    content: str
+    ttl_s: int | None
+    writer: str
+    reader: str
+    if_lost: str
+
+    def __call__(self, **parts: object) -> str:
+        return self.pattern.format(**parts)
+
+
+JOBS_QUEUE = Key(
+    "jobs:queue:{type}",
+    "LIST",
+    "Bare job ids. LPUSH puts, BRPOP's end (right) takes: first in, first out. Ids going back are RPUSHed.",
+    None,
+    "API (apps/jobs/mirror.py), sweeper, any program",
+    "workers/transport.py, any program",
+    "The sweeper pushes every queued row again within 3 s.",
+)
+JOBS_QUEUE_HIGH = Key(
+    "jobs:queue:{type}:high",
+    "LIST",
+    "As jobs:queue:{type}, for jobs with priority > 0; taken first.",
+    None,
+    "as jobs:queue:{type}",
+    "workers/transport.py",
+    "As jobs:queue:{type}.",
+)
+JOBS_DEAD = Key(
+    "jobs:dead",
+    "LIST",
+    "JSON {queue, item, reason, at} of what was on a job queue and is no job; the last 1,000.",
+    30 * DAY_S,
+    "workers/transport.py, workers/engine",
+    "operators",
+    "Only evidence is lost; the counter jobs_queue_rejected_total stays.",
+)
+JOBS_STATE = Key(
+    "jobs:state:{id}",
+    "HASH",
+    "status, type, owner_sub, tenant_id, last_seq, attempt, worker_id, progress, updated_at.",
+    7 * DAY_S,
+    "apps/jobs/mirror.py after each commit",
+    "cancel script, stream hub, foreign programs",
+    "Rewritten at the job's next event; readers fall back to PostgreSQL.",
+)
+JOBS_EVENTS = Key(
+    "jobs:events:{id}",
+    "LIST",
+    "Ring of the job's last 1,000 events, JSON {seq_id, event_type, event_json, created_at}, RPUSHed in order.",
+    DAY_S,
+    "apps/jobs/mirror.py after each commit",
+    "streams (apps/jobs/feed.py)",
+    "Streams read job_events in PostgreSQL instead.",
+)
+JOBS_CANCEL = Key(
+    "jobs:cancel:{id}",
+    "STRING",
+    '"1": the running job was asked to stop.',
+    3600,
+    "kernel/lua/cancel_job.lua",
+    "workers/engine (twice a second)",
+    "The row's cancel_requested_at reaches the worker with its next heartbeat.",
+)
+IDEMPOTENCY = Key(
+    "idempotency:{key}",
+    "STRING",
+    "Job id made for an Idempotency-Key; {key} is SHA-256 of tenant, caller, method, route and the header.",
+    DAY_S,
+    "API after commit",
+    "API, as a hint that saves an INSERT; the row in idempotency_keys decides",
+    "The row in PostgreSQL answers.",
+)
+KEYS = (JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY)
+
+# Publish/subscribe: not keys, nothing is kept. Streams join this Channels group once per process.
+WAKE_GROUP = "jobs.wake"

@@ -1,0 +1,30 @@
+"""Row-level security as migrations write it: SQL text, one function a statement group (docs/adr/0003).
+
+Fail-closed: with no tenant set, or an empty one, the policy compares with NULL and no row is visible.
+"""
+
+CURRENT_TENANT = "(SELECT NULLIF(current_setting('app.tenant_id', true), '')::uuid)"
+
+
+def protect(table: str, *, column: str = "tenant_id", app: str = "SELECT, INSERT, UPDATE, DELETE") -> str:
+    """Enable and FORCE row-level security on ``table`` and let cineca_app at its own tenant's rows."""
+    return f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY tenant_isolation ON {table} TO cineca_app
+            USING ({column} = {CURRENT_TENANT}) WITH CHECK ({column} = {CURRENT_TENANT});
+        GRANT {app} ON {table} TO cineca_app;
+    """
+
+
+def open_to_engine(table: str, privileges: str) -> str:
+    """Let cineca_engine, the narrow role that looks across tenants, use ``table`` with these privileges only."""
+    return f"""
+        CREATE POLICY engine_door ON {table} TO cineca_engine USING (true) WITH CHECK (true);
+        GRANT {privileges} ON {table} TO cineca_engine;
+    """
+
+
+def issuer_only(*tables: str) -> str:
+    """Tables of the built-in issuer: no other role may touch them."""
+    return "".join(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO cineca_issuer;\n" for table in tables)

@@ -1,0 +1,12 @@
+"""The Celery task names shared by senders and workers."""
+
+from typing import Final
+
+
+class TaskName:
+    """A sender imports the name, never the task."""
+
+    JOBS_RUN: Final = "jobs.run"
+    MAINTENANCE_PREFIX: Final = "maintenance."
+    MAINTENANCE_CLEANUP: Final = "maintenance.cleanup"
+    MAINTENANCE_PARTITIONS: Final = "maintenance.partitions"

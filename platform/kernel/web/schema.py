@@ -1,0 +1,33 @@
+"""The bridge from pydantic to DRF: one kind of schema for REST bodies, job payloads and (later) tools."""
+
+from typing import Any, TypeVar
+
+import pydantic
+from django.http import HttpResponse
+from pydantic_core import to_json
+
+from kernel.errors import ValidationError
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+
+def parse_body(model: type[Model], data: Any) -> Model:
+    """Validate a decoded body. ValidationError (422) lists every fault as {loc, msg, type}; loc starts with "body"."""
+    if not isinstance(data, dict):
+        raise ValidationError(
+            "Request validation failed: the body must be a JSON object.",
+            errors=[{"loc": ["body"], "msg": "Input should be an object", "type": "dict_type"}],
+        )
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as error:
+        faults = [
+            {"loc": ["body", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise ValidationError("Request validation failed", errors=faults) from error
+
+
+def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:
+    """JSON on one line, as the predecessor's scripts expect."""
+    return HttpResponse(to_json(data), status=status, content_type="application/json", headers=headers)

@@ -1,0 +1,81 @@
+"""A tenant and people of its own for each test; requests through the whole stack of layers."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+
+from apps.identity import issuer
+from apps.identity.issuer import own_issuer, sign_access_token
+from apps.identity.models import User
+from apps.identity.rbac import scopes_of
+from apps.identity.services import ensure_user
+from apps.tenancy.models import Tenant
+from apps.tenancy.services import create_tenant
+from tests.unit.identity.forge import Forge
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    name = f"t-{secrets.token_hex(6)}"
+    return create_tenant(name, f"Tenant {name}")
+
+
+@pytest.fixture
+def make_user(tenant: Tenant) -> Callable[[str], User]:
+    def make(role: str) -> User:
+        username = f"{role}-{secrets.token_hex(4)}@example.org"
+        return ensure_user(username=username, password=PASSWORD, tenant_id=tenant.id, roles=[role])
+
+    return make
+
+
+@pytest.fixture
+def token_for(tenant: Tenant) -> Callable[..., str]:
+    def make(role: str = "user", *, sub: str = "ada", ttl_s: int = 600) -> str:
+        scopes = sorted(scopes_of([role]))
+        return sign_access_token(
+            sub=sub, tenant_id=tenant.id, roles=[role], scopes=scopes, client_id="test", ttl_s=ttl_s
+        )
+
+    return make
+
+
+@pytest.fixture
+def forge(tenant: Tenant) -> Forge:
+    """Signs with the issuer's real key, for a tenant that exists."""
+    key = issuer.keyring().signing_key()
+    return Forge(key.private_key, key.kid, own_issuer(), str(tenant.id))
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client()
+
+
+@pytest.fixture
+def keys_directory(tmp_path: Path) -> Path:
+    return tmp_path / "keys"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """Ask again and again until the answer is yes or the time is over."""
+
+    def wait(holds: Callable[[], bool], *, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        while not holds():
+            assert time.monotonic() < deadline, f"not within {within_s} s"
+            threading.Event().wait(0.05)
+
+    return wait

@@ -1,0 +1,31 @@
+"""The Celery app. ``celery -A workers worker|beat|flower``."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("agentic")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.update(
+    task_queues=(),  # filled by workers.queues when a process starts
+    include=["workers.tasks.jobs", "workers.tasks.maintenance"],
+    beat_schedule={},
+)
+
+
+@app.on_configure.connect
+def _configure(sender: Celery, **kwargs: object) -> None:
+    """Wire the rest once Django's settings are read (importing it earlier would need Django before it is set up)."""
+    from workers import beat, queues
+
+    sender.conf.task_queues = queues.STOCK_QUEUES
+    sender.conf.task_default_queue = queues.DEFAULT_QUEUE
+    sender.conf.task_routes = queues.ROUTES
+    sender.conf.beat_schedule = beat.SCHEDULE
+
+
+from workers import steps  # noqa: E402
+
+steps.install(app)

@@ -1,0 +1,17 @@
+"""Scheduled upkeep. Each task is one call, safe to run twice."""
+
+from apps.jobs import retention
+from kernel.task_names import TaskName
+from workers.celery import app
+
+
+@app.task(name=TaskName.MAINTENANCE_CLEANUP)
+def cleanup() -> None:
+    """Hourly: expired idempotency keys, old jobs, workers long gone."""
+    retention.clean()
+
+
+@app.task(name=TaskName.MAINTENANCE_PARTITIONS)
+def partitions() -> None:
+    """Hourly: the months' partitions of job_events that will be needed."""
+    retention.ensure_partitions()
