@@ -3,9 +3,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(PYTHON) platform/devkit/install.py
+UNCONNECTED := set -a && . tests/unconnected.env &&
 export PYTHONPATH := $(CURDIR)/platform
 
-.PHONY: run tour down status test check docs lock bench chaos clean installed installed-dev
+.PHONY: run tour down status test check docs lock bench chaos clean installed installed-dev python
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,11 +32,11 @@ check: installed-dev ## format, lint, types, import contracts, architecture, mig
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
-	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/mypy
+	$(UNCONNECTED) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(UNCONNECTED) $(BIN)/mypy
 
 docs: installed-dev ## regenerate docs/reference from the code
-	$(BIN)/python manage.py write_reference
+	$(UNCONNECTED) $(BIN)/python manage.py write_reference
 
 bench: installed-dev ## every benchmark, with its peers
 	$(BIN)/python benchmarks/all.py
@@ -53,9 +54,11 @@ clean: ## remove the virtual environment, all data and all caches
 	rm -rf .venv .dev .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-installed:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not installed; Python 3.11 or newer is needed."; exit 1; }
+installed: python
 	@$(INSTALL) base embedded
 
-installed-dev: installed
+installed-dev: python
 	@$(INSTALL) base embedded dev
+
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: Python 3.11 or newer is needed."; exit 1; }

@@ -1,4 +1,4 @@
-"""Bearer token -> request.principal, for everything under /v1/ that is not public. No cookie ever authenticates here."""
+"""Bearer token -> request.principal, for everything under /v1/ that is not public. No cookie authenticates here."""
 
 from collections.abc import Callable
 from contextlib import suppress

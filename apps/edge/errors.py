@@ -33,9 +33,7 @@ class ErrorHandler:
         is_page = response.get("Content-Type", "").startswith("text/html")
         if response.status_code >= 400 and is_page and request.path_info.startswith(API_PREFIX):
             # Django's own page for an error that no view of ours made.
-            problem = problem_response(
-                request, _BY_STATUS.get(response.status_code) or errors.PlatformError()
-            )
+            problem = problem_response(request, _BY_STATUS.get(response.status_code) or errors.PlatformError())
             if "Allow" in response:
                 problem["Allow"] = response["Allow"]
             return problem
@@ -50,9 +48,7 @@ def respond(request: HttpRequest, error: BaseException) -> HttpResponse:
     problem = as_platform_error(error) or _of_django(error)
     if problem is None:
         log.error("unhandled_error", path=request.path, method=request.method, exc_info=error)
-        problem = errors.PlatformError(
-            "An unexpected error happened. Quote the correlation id when you report it."
-        )
+        problem = errors.PlatformError("An unexpected error happened. Quote the correlation id when you report it.")
     elif problem.http_status >= 500:
         log.warning("request_failed", code=problem.code, error=type(error).__name__, detail=str(error)[:500])
     return problem_response(request, problem)

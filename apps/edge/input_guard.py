@@ -60,7 +60,7 @@ def _read(request: HttpRequest, *, declared: bool) -> bytes:
     try:
         if not declared and "HTTP_TRANSFER_ENCODING" in request.META and "wsgi.input" in request.META:
             stream = cast(IO[bytes], request.META["wsgi.input"])
-            request._body = stream.read(settings.MAX_BODY_BYTES + 1)  # type: ignore[attr-defined]
+            request._body = stream.read(settings.MAX_BODY_BYTES + 1)
         body = request.body
     except UnreadablePostError as error:
         raise BadRequestError("The body ended before its announced length.") from error
@@ -76,7 +76,7 @@ def _too_large() -> PayloadTooLargeError:
 
 
 def nesting_exceeds(body: bytes, limit: int) -> bool:
-    """Whether arrays and objects of this JSON text lie deeper in each other than ``limit``. Brackets in strings pass."""
+    """Whether arrays and objects of this JSON text lie deeper in each other than ``limit``, strings aside."""
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     depth = 0

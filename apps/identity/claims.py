@@ -21,9 +21,7 @@ class Rules:
 
     issuer: str
     audience: str
-    requires_at_jwt: (
-        bool  # typ must be at+jwt (RFC 9068); external issuers also sign access tokens as plain JWT
-    )
+    requires_at_jwt: bool  # typ must be at+jwt (RFC 9068); external issuers also sign access tokens as plain JWT
     expiry_leeway_s: int
     leeway_s: int = 60  # for iat and nbf: clocks differ
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,11 +60,11 @@ class FetchError(Exception):
 class HttpJwks:
     """The keys an external issuer publishes. Its discovery document names where, and must name the issuer exactly."""
 
-    def __init__(self, issuer: str) -> None:
+    def __init__(self, issuer: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.issuer = issuer
         self._client = httpx2.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
         self._keys: Reloaded[dict[str, VerificationKey]] = Reloaded(
-            "jwks", self._load, (FetchError, httpx2.HTTPError), PACE
+            "jwks", self._load, (FetchError, httpx2.HTTPError), PACE, clock
         )
 
     @property
@@ -74,6 +75,10 @@ class HttpJwks:
     def get(self, kid: str) -> VerificationKey | None:
         keys = self._keys.get() or {}
         return keys.get(kid) or (self._keys.reload() or {}).get(kid)
+
+    def close(self) -> None:
+        """Give back the connections. A process's own verifier lives as long as the process."""
+        self._client.close()
 
     def _load(self) -> dict[str, VerificationKey]:
         discovery = self._fetch(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration")

@@ -140,9 +140,7 @@ class Keyring:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = os.open(self.directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            raise KeyringError(
-                f"The issuer's keys cannot be kept in {self.directory}: {error.strerror}."
-            ) from error
+            raise KeyringError(f"The issuer's keys cannot be kept in {self.directory}: {error.strerror}.") from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

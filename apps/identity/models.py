@@ -14,9 +14,7 @@ class User(AbstractUser):
     tenant_id = models.UUIDField(
         null=True, help_text="The tenant; null: an account without one, which can get no access token."
     )
-    roles = ArrayField(
-        models.CharField(max_length=32), default=list, help_text="Names from apps/identity/rbac.py."
-    )
+    roles = ArrayField(models.CharField(max_length=32), default=list, help_text="Names from apps/identity/rbac.py.")
 
     class Meta(AbstractUser.Meta):
         db_table = "users"
@@ -29,9 +27,7 @@ class RevokedToken(models.Model):
     Tokens are unique texts (strict base64url), so their hash is as good as their `jti`.
     """
 
-    token_checksum = models.CharField(
-        primary_key=True, max_length=64, help_text="SHA-256 of the token, hexadecimal."
-    )
+    token_checksum = models.CharField(primary_key=True, max_length=64, help_text="SHA-256 of the token, hexadecimal.")
     expires_at = models.DateTimeField(db_index=True, help_text="After this the row may go.")
 
     class Meta:

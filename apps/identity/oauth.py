@@ -23,9 +23,7 @@ def access_token_for(request: Request) -> str:
     """ACCESS_TOKEN_GENERATOR. Narrows the granted scopes to what the user's roles allow, and says so in the answer."""
     user: User | None = request.user
     if user is None:
-        raise UnauthorizedClientError(
-            "Tokens are issued to people: use the authorization code flow.", request=request
-        )
+        raise UnauthorizedClientError("Tokens are issued to people: use the authorization code flow.", request=request)
     if user.tenant_id is None or not may_sign_in(user):
         raise InvalidGrantError("The account is disabled or has no active tenant.", request=request)
     request.scopes = grantable(request.scopes, user.roles)
@@ -54,16 +52,10 @@ class IssuerValidator(OAuth2Validator):
         "roles": "profile",
     }
 
-    def validate_code(
-        self, client_id: str, code: str, client: Any, request: Request, *args: Any, **kw: Any
-    ) -> bool:
-        return super().validate_code(client_id, code, client, request, *args, **kw) and may_sign_in(
-            request.user
-        )
+    def validate_code(self, client_id: str, code: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
+        return super().validate_code(client_id, code, client, request, *args, **kw) and may_sign_in(request.user)
 
-    def validate_refresh_token(
-        self, refresh_token: str, client: Any, request: Request, *args: Any, **kw: Any
-    ) -> bool:
+    def validate_refresh_token(self, refresh_token: str, client: Any, request: Request, *args: Any, **kw: Any) -> bool:
         valid = super().validate_refresh_token(refresh_token, client, request, *args, **kw)
         return valid and may_sign_in(request.user)
 
@@ -77,9 +69,7 @@ class IssuerValidator(OAuth2Validator):
             "roles": lambda request: sorted(request.user.roles),
         }
 
-    def finalize_id_token(
-        self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request
-    ) -> str:
+    def finalize_id_token(self, id_token: dict[str, Any], token: Any, token_handler: Any, request: Request) -> str:
         claims, expires_at = self.get_id_token_dictionary(token, token_handler, request)
         id_token.update(claims)
         if "nonce" not in id_token and request.nonce:

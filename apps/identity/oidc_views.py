@@ -12,7 +12,6 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.views import LoginView
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
@@ -99,7 +98,7 @@ class SignInForm(AuthenticationForm):
 
     def confirm_login_allowed(self, user: Any) -> None:
         if not may_sign_in(user):
-            raise cast(ValidationError, self.get_invalid_login_error())
+            raise self.get_invalid_login_error()
 
 
 class SignInView(LoginView):
@@ -154,6 +153,4 @@ class IntrospectView(toolkit.IntrospectTokenView):
             return JsonResponse({"active": False}, headers={"Cache-Control": "no-store"})
         payload = decode(token_value).payload
         shown = {name: payload[name] for name in _INTROSPECTED if name in payload}
-        return JsonResponse(
-            {"active": True, "token_type": "Bearer", **shown}, headers={"Cache-Control": "no-store"}
-        )
+        return JsonResponse({"active": True, "token_type": "Bearer", **shown}, headers={"Cache-Control": "no-store"})

@@ -1,4 +1,4 @@
-"""A value that is loaded from elsewhere and kept: one load at a time, in the background, last known good when it fails."""
+"""A value loaded from elsewhere and kept: one load at a time, in the background; last known good when it fails."""
 
 import threading
 import time
@@ -28,9 +28,14 @@ class Reloaded(Generic[T]):
     """Thread-safe. Callers may block up to `patience_s`, so asynchronous code calls it in a thread."""
 
     def __init__(
-        self, name: str, load: Callable[[], T], failures: tuple[type[Exception], ...], pace: Pace
+        self,
+        name: str,
+        load: Callable[[], T],
+        failures: tuple[type[Exception], ...],
+        pace: Pace,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._name, self._load, self._failures, self._pace = name, load, failures, pace
+        self._name, self._load, self._failures, self._pace, self._clock = name, load, failures, pace, clock
         self._changed = threading.Condition()
         self._value: T | None = None
         self._value_from = float("-inf")  # monotonic start of the load that brought the value
@@ -45,16 +50,16 @@ class Reloaded(Generic[T]):
 
     def get(self) -> T | None:
         """The value; None when none was ever loaded or the last one is older than `expired_s`."""
-        age_s = time.monotonic() - self._value_from
+        age_s = self._clock() - self._value_from
         if age_s > self._pace.fresh_s:
             self._start()
             if age_s > self._pace.overdue_s:
                 self._wait_for(newer_than=self._value_from)
-        return self._value if time.monotonic() - self._value_from <= self._pace.expired_s else None
+        return self._value if self._clock() - self._value_from <= self._pace.expired_s else None
 
     def reload(self) -> T | None:
         """Like get, but loaded after this call if the pace allows: for what the known value lacks."""
-        called_at = time.monotonic()
+        called_at = self._clock()
         while self._value_from < called_at and self._start() and self._wait_for(newer_than=self._value_from):
             pass
         return self.get()
@@ -65,15 +70,15 @@ class Reloaded(Generic[T]):
             if self._running:
                 return True
             interval_s = self._pace.after_failure_s if self._failed else self._pace.min_interval_s
-            if time.monotonic() - self._last_start < interval_s:
+            if self._clock() - self._last_start < interval_s:
                 return False
-            self._running, self._last_start = True, time.monotonic()
+            self._running, self._last_start = True, self._clock()
         threading.Thread(target=self._run, name=f"reload-{self._name}", daemon=True).start()
         return True
 
     def _wait_for(self, *, newer_than: float) -> bool:
         with self._changed:
-            limit_s = self._last_start + self._pace.patience_s - time.monotonic()
+            limit_s = self._last_start + self._pace.patience_s - self._clock()
             self._changed.wait_for(lambda: not self._running, timeout=max(0.0, limit_s))
             return self._value_from > newer_than
 
@@ -84,9 +89,7 @@ class Reloaded(Generic[T]):
             loaded = True
         except self._failures as error:
             if not self._failed:
-                log.warning(
-                    "reload_failed", what=self._name, error=type(error).__name__, detail=str(error)[:300]
-                )
+                log.warning("reload_failed", what=self._name, error=type(error).__name__, detail=str(error)[:300])
         finally:
             with self._changed:
                 if loaded:

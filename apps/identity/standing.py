@@ -58,9 +58,7 @@ def _load() -> Standing:
     connection = connections["issuer"]
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT token_checksum FROM revoked_tokens WHERE expires_at > now() - interval '2 minutes'"
-            )
+            cursor.execute("SELECT token_checksum FROM revoked_tokens WHERE expires_at > now() - interval '2 minutes'")
             revoked = frozenset(checksum for (checksum,) in cursor.fetchall())
             cursor.execute("SELECT id::text FROM users WHERE NOT is_active")
             disabled = frozenset(sub for (sub,) in cursor.fetchall())

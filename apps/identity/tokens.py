@@ -63,9 +63,7 @@ class TokenVerifier:
             principal = self._recall(checksum) or self._check(token, checksum)
         except MalformedError as error:
             raise TokenRefusedError(str(error)) from error
-        if not standing.is_in_good_standing(
-            checksum=checksum, sub=principal.sub, tenant_id=principal.tenant_id
-        ):
+        if not standing.is_in_good_standing(checksum=checksum, sub=principal.sub, tenant_id=principal.tenant_id):
             raise TokenRefusedError("revoked, or its user or tenant is disabled")
         return principal
 
@@ -108,9 +106,7 @@ def verifier() -> TokenVerifier:
 @lru_cache(maxsize=8)
 def _verifier(external_issuer: str, issuer: str, audience: str, _keys_directory: Path) -> TokenVerifier:
     if external_issuer:
-        rules = Rules(
-            external_issuer, audience, requires_at_jwt=False, expiry_leeway_s=EXTERNAL_EXPIRY_LEEWAY_S
-        )
+        rules = Rules(external_issuer, audience, requires_at_jwt=False, expiry_leeway_s=EXTERNAL_EXPIRY_LEEWAY_S)
         return TokenVerifier(rules, HttpJwks(external_issuer))
     rules = Rules(issuer, audience, requires_at_jwt=True, expiry_leeway_s=0)
     return TokenVerifier(rules, LocalJwks(keyring()))

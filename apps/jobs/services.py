@@ -1,6 +1,7 @@
 """Writes from the API's side: accept, cancel, retry. Each is one transaction, one event, and a hint after it."""
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,6 +9,7 @@ from uuid import UUID, uuid4
 import psycopg
 from django.conf import settings
 from django.db import OperationalError, connections
+from django.db.backends.utils import CursorWrapper
 from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
@@ -93,6 +95,15 @@ def key_digest(principal: Principal, key: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _rows(cursor: CursorWrapper) -> list[dict[str, Any]]:
+    """Rows as apps.jobs.mirror takes them. Django's cursors hand jsonb over as text."""
+    names = [column.name for column in cursor.description]
+    rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+    for row in rows:
+        row["event_json"] = json.loads(row["event_json"])
+    return rows
+
+
 def _accepted_body(row: dict[str, Any]) -> bytes:
     return to_json(
         {
@@ -146,8 +157,7 @@ def create_job(
         wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key else None
         with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), connections["default"].cursor() as cursor:
             cursor.execute(INSERT, values)
-            names = [column.name for column in cursor.description]
-            rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+            rows = _rows(cursor)
             if not rows:
                 return _replay(principal, idempotency_key or "", request_hash)
             body = _accepted_body(rows[0])
@@ -223,8 +233,7 @@ def cancel_job(principal: Principal, job_id: UUID) -> tuple[str, bool]:
             return job.status, True
         with connections["default"].cursor() as cursor:
             cursor.execute(CANCEL_QUEUED, {"id": job_id})
-            names = [column.name for column in cursor.description]
-            rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+            rows = _rows(cursor)
             told = False
             if not rows:
                 cursor.execute(CANCEL_RUNNING, {"id": job_id})

@@ -27,9 +27,7 @@ class Tenant(models.Model):
         db_table = "tenants"
         constraints = [
             models.UniqueConstraint(Lower("name"), name="tenants_name_unique"),
-            models.CheckConstraint(
-                condition=models.Q(status__in=["active", "suspended"]), name="tenants_status_known"
-            ),
+            models.CheckConstraint(condition=models.Q(status__in=["active", "suspended"]), name="tenants_status_known"),
         ]
 
     def __str__(self) -> str:

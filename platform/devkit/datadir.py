@@ -158,13 +158,17 @@ def free_port(taken: set[int] | None = None) -> int:
 
 
 def is_running(pid: int) -> bool:
+    """Whether this process lives. A zombie does not: not every container's init buries its dead."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return not Path("/proc/self").exists()  # no /proc on this system, or it ended just now
 
 
 def _try_lock(file: IO[str]) -> bool:

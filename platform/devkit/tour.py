@@ -74,7 +74,10 @@ class Tour:
         job = self.call("GET", f"/v1/jobs/{job['id']}", 200)
         if job["status"] != "finished":
             raise TourError(f"GET /v1/jobs/{job['id']} says {job['status']}, its events said finished.")
-        self.say(f"finished: waited {job['queue_latency_ms']} ms in the queue, ran {job['exec_latency_ms']} ms")
+        waited_ms, ran_ms = job.get("queue_latency_ms"), job.get("exec_latency_ms")
+        if waited_ms is None or ran_ms is None:
+            raise TourError(f"GET /v1/jobs/{job['id']} gives no latencies: {json.dumps(job)[:500]}")
+        self.say(f"finished: waited {waited_ms} ms in the queue, ran {ran_ms} ms")
 
     def call(
         self,
@@ -92,7 +95,7 @@ class Tour:
         connection.close()
         if answer.status != expected:
             raise TourError(f"{method} {path} answered {answer.status}, not {expected}: {text[:500]}")
-        return dict(json.loads(text))
+        return parse(text)
 
     def stream(self, path: str) -> Iterator[Event]:
         """The events of a stream as they arrive, until the server closes it."""
@@ -108,7 +111,7 @@ class Tour:
                 name, _, value = line.partition(":")
                 fields[name] = value.removeprefix(" ")
             elif "data" in fields:
-                yield Event(fields.get("id", ""), fields.get("event", "message"), json.loads(fields["data"]))
+                yield Event(fields.get("id", ""), fields.get("event", "message"), parse(fields["data"]))
                 fields = {}
         connection.close()
 
@@ -126,6 +129,16 @@ def check(events: list[Event]) -> None:
     final = events[-1].data.get("final", events[-1].data.get("status"))
     if final != "finished":
         raise TourError(f"the job ended as {final}: {json.dumps(events[-1].data)}")
+
+
+def parse(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise TourError(f"this is not JSON: {text[:500]}") from error
+    if not isinstance(value, dict):
+        raise TourError(f"this is not a JSON object: {text[:500]}")
+    return value
 
 
 def describe(data: dict[str, Any]) -> str:

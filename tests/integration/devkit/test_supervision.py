@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from devkit import supervisor as supervision
-from devkit.datadir import DataDir
+from devkit.datadir import DataDir, is_running
 from devkit.processes import ManagedProcess, ProcessSpec, stop_all
 from devkit.supervisor import Supervisor
 
@@ -42,7 +42,7 @@ def test_nothing_is_left_when_the_supervisor_is_killed(stand_in, tmp_path: Path,
 
     stand_in.popen.kill()
 
-    wait_until(lambda: not any(is_alive(pid) for pid in everything))
+    wait_until(lambda: not any(is_running(pid) for pid in everything))
     home = DataDir(tmp_path / "dev data")
     home.open()
     home.close()
@@ -54,7 +54,7 @@ def test_a_terminated_supervisor_stops_everything_and_exits_cleanly(stand_in) ->
     stand_in.popen.terminate()
 
     assert stand_in.popen.wait(timeout=20) == 0
-    assert not any(is_alive(pid) for pid in everything)
+    assert not any(is_running(pid) for pid in everything)
 
 
 @pytest.fixture
@@ -65,6 +65,7 @@ def supervised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     home.open()
     said: list[str] = []
     supervisor = Supervisor(said.append)
+    supervisor.show_warnings()
 
     def start(code: str) -> ManagedProcess:
         spec = ProcessSpec("program", [sys.executable, "-c", code], env=dict(os.environ), cwd=tmp_path)
@@ -98,7 +99,7 @@ def test_children_of_a_killed_process_are_swept_up_before_it_is_restarted(superv
     os.kill(first, signal.SIGKILL)
 
     wait_until(lambda: program.tick() or program.process.pid != first)
-    assert not is_alive(child)
+    assert not is_running(child)
 
 
 def test_only_warnings_reach_the_terminal(supervised, wait_until) -> None:
@@ -123,14 +124,6 @@ def test_processes_are_killed_even_if_they_ignore_being_asked(supervised, wait_u
     stop_all([program.process], limit_s=0.1)
 
     assert program.process.exit_code() == -signal.SIGKILL
-
-
-def is_alive(pid: int) -> bool:
-    """False also for a zombie: it does nothing any more, but not every container's init buries its dead."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def _tree(pid: int) -> set[int]:

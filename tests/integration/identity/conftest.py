@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,16 +16,14 @@ from apps.identity.models import User
 from apps.identity.rbac import scopes_of
 from apps.identity.services import ensure_user
 from apps.tenancy.models import Tenant
-from apps.tenancy.services import create_tenant
 from tests.unit.identity.forge import Forge
 
 PASSWORD = "correct horse battery"
 
 
-@pytest.fixture
-def tenant() -> Tenant:
-    name = f"t-{secrets.token_hex(6)}"
-    return create_tenant(name, f"Tenant {name}")
+@pytest.fixture(autouse=True)
+def passwords_are_cheap(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
@@ -56,7 +55,7 @@ def forge(tenant: Tenant) -> Forge:
 
 @pytest.fixture
 def client() -> Client:
-    return Client()
+    return Client(SERVER_NAME="127.0.0.1")
 
 
 @pytest.fixture

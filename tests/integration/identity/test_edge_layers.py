@@ -8,10 +8,10 @@ import pytest
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
-from tests.integration.identity.conftest import bearer
 
 from apps.edge import errors as edge_errors
 from apps.edge.input_guard import InputGuard, nesting_exceeds
+from tests.integration.identity.conftest import bearer
 
 ME = "/v1/auth/me"
 
@@ -37,7 +37,8 @@ def test_other_ids_are_replaced(client: Client, sent: str) -> None:
 
 @pytest.mark.requirement("edge:content-type")
 @pytest.mark.parametrize(
-    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json", ""]
+    "content_type",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/json", ""],
 )
 def test_a_body_that_is_not_json_is_a_415(client: Client, content_type: str) -> None:
     response = client.generic("POST", ME, b"{}", content_type=content_type)
@@ -73,7 +74,9 @@ def test_a_body_larger_than_the_limit_is_a_413(client: Client) -> None:
     ids=["too large", "too deep", "good", "empty"],
 )
 def test_a_body_of_undeclared_length_is_read_and_capped(body: bytes, status: int) -> None:
-    request = RequestFactory().post(ME, content_type="application/json", HTTP_TRANSFER_ENCODING="chunked")
+    request = RequestFactory(SERVER_NAME="127.0.0.1").post(
+        ME, content_type="application/json", HTTP_TRANSFER_ENCODING="chunked"
+    )
     request.META.update({"CONTENT_LENGTH": "", "wsgi.input": io.BytesIO(body)})
 
     response = InputGuard(lambda request: HttpResponse(request.body))(request)
@@ -156,7 +159,7 @@ def test_an_unforeseen_error_is_logged_once_and_tells_nothing(
 
 @pytest.mark.requirement("edge:errors")
 def test_the_handler_for_errors_of_inner_layers_answers_like_any_other() -> None:
-    request = RequestFactory().get(ME)
+    request = RequestFactory(SERVER_NAME="127.0.0.1").get(ME)
 
     try:
         raise KeyError("secret detail")

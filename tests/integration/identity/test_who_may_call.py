@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.http import HttpResponse
 from django.test import Client
-from tests.integration.identity.conftest import bearer
-from tests.unit.identity.forge import ATTACKS, Forge
 
 from apps.identity import tokens
 from apps.tenancy.models import Tenant
+from tests.integration.identity.conftest import bearer
+from tests.unit.identity.forge import ATTACKS, Forge
 
 ME = "/v1/auth/me"
 VARYING = {"request_id", "correlation_id"}
@@ -106,9 +106,7 @@ def test_a_token_in_the_query_string_is_refused_even_beside_a_good_header(
 
 
 @pytest.mark.requirement("identity:no-cookies")
-def test_a_signed_in_browser_session_does_not_open_the_api(
-    client: Client, make_user: Callable[..., Any]
-) -> None:
+def test_a_signed_in_browser_session_does_not_open_the_api(client: Client, make_user: Callable[..., Any]) -> None:
     client.force_login(make_user("admin"))
 
     assert client.get(ME).status_code == 401
@@ -123,7 +121,9 @@ def test_what_is_not_public_asks_for_a_token_whether_it_exists_or_not(client: Cl
 
 
 @pytest.mark.requirement("identity:default-deny")
-@pytest.mark.parametrize("path", ["//v1/auth/me", "/v1//auth/me", "/V1/auth/me", "/v1/auth/me/", "/v1/./auth/me", "/v1/auth/me;x"])
+@pytest.mark.parametrize(
+    "path", ["//v1/auth/me", "/v1//auth/me", "/V1/auth/me", "/v1/auth/me/", "/v1/./auth/me", "/v1/auth/me;x"]
+)
 def test_another_spelling_of_a_path_opens_nothing(client: Client, path: str) -> None:
     assert client.get(path).status_code in (401, 404)
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.unit.identity.forge import AUDIENCE, Forge
 
 from apps.identity import standing
 from apps.identity.claims import Rules
 from apps.identity.jose import VerificationKey, key_from_jwk
 from apps.identity.tokens import TokenVerifier
+from tests.unit.identity.forge import AUDIENCE, Forge
 
 ISSUER = "https://id.example/realm"
 

@@ -145,9 +145,7 @@ ATTACKS: dict[str, Callable[[Forge], str]] = {
     # 1: no algorithm
     **{
         f"1 alg {alg!r} with {'a' if keep else 'no'} signature": lambda forge, alg=alg, keep=keep: (
-            (signed := forge.signed_part(header=forge.header(alg=alg)))
-            + "."
-            + (forge.sign(signed) if keep else "")
+            (signed := forge.signed_part(header=forge.header(alg=alg))) + "." + (forge.sign(signed) if keep else "")
         )
         for alg in ("none", "None", "nOnE", "NONE", "", 256, None, ["RS256"])
         for keep in (False, True)

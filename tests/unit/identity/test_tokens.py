@@ -7,12 +7,12 @@ from uuid import UUID
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.unit.identity.conftest import Keys
-from tests.unit.identity.forge import ATTACKS, AUDIENCE, Forge
 
 from apps.identity.jose import MalformedError, key_from_jwk
 from apps.identity.tokens import REMEMBERED_TOKENS, TokenRefusedError, TokenVerifier
 from kernel import clock
+from tests.unit.identity.conftest import Keys
+from tests.unit.identity.forge import ATTACKS, AUDIENCE, Forge
 
 
 def refused(verifier: TokenVerifier, token: str) -> str:
@@ -100,7 +100,9 @@ def test_a_small_rsa_key_is_refused(bits: int) -> None:
 
 
 @pytest.mark.requirement("identity:algorithms")
-@pytest.mark.parametrize("changes", [{"use": ...}, {"alg": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}])
+@pytest.mark.parametrize(
+    "changes", [{"use": ...}, {"alg": ...}, {"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}]
+)
 def test_a_jwk_may_leave_out_what_is_optional(forge: Forge, changes: dict[str, Any]) -> None:
     assert key_from_jwk(forge.jwk(**changes)).kid == forge.kid
 
@@ -167,7 +169,9 @@ def test_an_external_issuer_may_call_its_access_tokens_jwt(
 
 
 @pytest.mark.requirement("identity:token-type")
-@pytest.mark.parametrize("claims", [{"nonce": "x"}, {"at_hash": "x"}, {"c_hash": "x"}, {"typ": "ID"}, {"typ": "Refresh"}])
+@pytest.mark.parametrize(
+    "claims", [{"nonce": "x"}, {"at_hash": "x"}, {"c_hash": "x"}, {"typ": "ID"}, {"typ": "Refresh"}]
+)
 def test_an_external_id_or_refresh_token_is_no_access_token(
     make_verifier: Callable[..., TokenVerifier], forge: Forge, claims: dict[str, str]
 ) -> None:
@@ -190,9 +194,7 @@ def test_a_remembered_token_still_expires(
 
 
 @pytest.mark.requirement("identity:memory")
-def test_a_withdrawn_key_takes_its_remembered_tokens_with_it(
-    verifier: TokenVerifier, keys: Keys, forge: Forge
-) -> None:
+def test_a_withdrawn_key_takes_its_remembered_tokens_with_it(verifier: TokenVerifier, keys: Keys, forge: Forge) -> None:
     token = forge.token()
     verifier.verify(token)
 

@@ -23,9 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         days = options["prune_older_than"]
         if days is not None and days < 1:
-            raise CommandError(
-                "--prune-older-than must be 1 or more: tokens of younger keys are still in use."
-            )
+            raise CommandError("--prune-older-than must be 1 or more: tokens of younger keys are still in use.")
         try:
             self.stdout.write(f"New signing key {keyring().rotate().kid}.")
             if days is not None:

@@ -1,0 +1,32 @@
+"""Tenants, callers and tokens for tests."""
+
+from uuid import uuid4
+
+from apps.identity.issuer import sign_access_token
+from apps.identity.principal import Principal
+from apps.identity.rbac import scopes_of
+from apps.tenancy.models import Tenant
+from apps.tenancy.services import create_tenant
+
+
+def make_tenant() -> Tenant:
+    """A tenant nobody else uses."""
+    mark = uuid4().hex[:12]
+    return create_tenant(f"t-{mark}", f"Tenant {mark}")
+
+
+def make_principal(tenant: Tenant, role: str = "user", sub: str | None = None) -> Principal:
+    """A caller, as a verified token would make it."""
+    return Principal(sub or f"{role}-{uuid4().hex[:8]}", tenant.id, frozenset({role}), frozenset(scopes_of([role])))
+
+
+def make_token(tenant: Tenant, role: str = "user", sub: str | None = None, ttl_s: int = 3600) -> str:
+    """A bearer token of the built-in issuer."""
+    return sign_access_token(
+        sub=sub or f"{role}-{uuid4().hex[:8]}",
+        tenant_id=tenant.id,
+        roles=[role],
+        scopes=sorted(scopes_of([role])),
+        client_id="tests",
+        ttl_s=ttl_s,
+    )
