@@ -51,9 +51,7 @@ class Api:
         self.base_url = base_url
         self.token = token
 
-    def request(
-        self, method: str, path: str, body: Any = None, timeout_s: float = 10.0, **headers: str
-    ) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, timeout_s: float = 10.0, **headers: str) -> Answer:
         """``headers``: ``Idempotency_Key="k"`` sends Idempotency-Key. ``body``: bytes as they are, else as JSON."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}

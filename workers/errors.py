@@ -7,7 +7,7 @@ import structlog
 from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED, FAILED, FINISHED
 from kernel.errors import PlatformError
-from workers.engine.execution import Execution, Stopped
+from workers.execution import Execution, Stopped
 from workers.handlers.registry import handler_for
 
 log = structlog.get_logger("worker")

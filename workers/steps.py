@@ -21,7 +21,7 @@ from kernel import metrics
 from kernel.task_names import TaskName
 from workers import transport
 from workers.engine.core import Engine
-from workers.engine.execution import Execution
+from workers.execution import Execution
 from workers.queues import job_queues
 
 log = structlog.get_logger("worker")
@@ -149,7 +149,7 @@ def _send(dispatcher: Any, what: str, execution: Execution, status: str) -> None
             retries=execution.attempt - 1,
             **identity,
         )
-        dispatcher.send("task-started", pid=os.getpid(), **identity)
+        dispatcher.send("task-started", **identity)
     elif status == "finished":
         dispatcher.send("task-succeeded", result=f"'{status}'", runtime=execution.runtime_s, **identity)
     elif status == "cancelled":

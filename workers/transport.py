@@ -62,9 +62,11 @@ def record_dead(queue: str, item: str, reason: str) -> None:
     """Put what was no job on jobs:dead."""
     line = json.dumps({"queue": queue, "item": item[:65_536], "reason": reason, "at": iso(now())})
     try:
-        client().pipeline().lpush(JOBS_DEAD(), line).ltrim(JOBS_DEAD(), 0, DEAD_LENGTH - 1).expire(
-            JOBS_DEAD(), JOBS_DEAD.ttl_s or 0
-        ).execute()
+        pipe = client().pipeline()
+        pipe.lpush(JOBS_DEAD(), line)
+        pipe.ltrim(JOBS_DEAD(), 0, DEAD_LENGTH - 1)
+        pipe.expire(JOBS_DEAD(), JOBS_DEAD.ttl_s or 0)
+        pipe.execute()
     except RedisError:
         metrics.REDIS_ERRORS.labels("dead").inc()
 
@@ -143,7 +145,7 @@ class Channel(stock.Channel):
             return
         room = max(1, self.job_credit() if self.job_credit else 1)
         self._in_poll = self.client.connection
-        self._brpop_sent_at = monotonic()
+        self._brpop_sent_at = monotonic()  # type: ignore[assignment]
         self.client.connection.send_command(
             "BLMPOP", timeout or self.brpop_timeout, len(queues), *queues, "RIGHT", "COUNT", room
         )
@@ -158,7 +160,7 @@ class Channel(stock.Channel):
                 self.client.connection.disconnect()
                 raise
         finally:
-            self._in_poll = None
+            self._in_poll = None  # type: ignore[assignment]
         if not answer:
             raise stock.Empty
         queue, items = bytes_to_str(answer[0]), answer[1]
@@ -190,7 +192,7 @@ class Channel(stock.Channel):
                 self.connection._deliver(loads(bytes_to_str(item)), queue)
             return True
         finally:
-            self._in_poll = None
+            self._in_poll = None  # type: ignore[assignment]
             self._flush_brpop_reauth()
 
     def _deliver_job(self, queue: str, item: bytes) -> None:
@@ -200,7 +202,7 @@ class Channel(stock.Channel):
         else:
             self.connection._deliver(envelope(queue, job_id), queue)
 
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         if not is_job_queue(queue):
             return super()._get(queue)
         with self.conn_or_acquire() as client:

@@ -14,8 +14,9 @@ from django.conf import settings
 
 from apps.identity.principal import Principal
 from apps.identity.tokens import verify
-from apps.jobs.feed import JobFeed, JobRef, StreamEvent, follow, hub, load_job
+from apps.jobs.feed import JobFeed, StreamEvent, follow, hub, load_job
 from apps.jobs.schemas import parse_event_id
+from apps.jobs.selectors import JobRef
 from kernel import metrics
 from kernel.errors import (
     BadRequestError,

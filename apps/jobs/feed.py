@@ -9,7 +9,6 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +21,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from apps.jobs import selectors
+from apps.jobs.selectors import JobRef
 from kernel import metrics
 from kernel.errors import NotFoundError
 from kernel.redis_keys import JOBS_EVENTS, JOBS_STATE, WAKE_GROUP
@@ -41,16 +41,6 @@ class StreamEvent:
     seq: int
     type: str
     data: bytes
-
-
-@dataclass(frozen=True)
-class JobRef:
-    """What a stream needs to know of a job to read its events."""
-
-    id: UUID
-    tenant_id: UUID
-    created_at: datetime
-    last_seq: int
 
 
 def _event(raw: dict[str, Any]) -> StreamEvent:
@@ -229,8 +219,7 @@ class Hub:
 
 def load_job(principal: Any, job_id: UUID) -> JobRef:
     """Authorise and read, synchronously; NotFoundError for a job that is not the caller's."""
-    job = selectors.get_job(principal, job_id)
-    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq)
+    return selectors.ref_of(selectors.get_job(principal, job_id))
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}

@@ -132,7 +132,7 @@ def request_cancel(job_id: UUID) -> None:
     if not availability.usable():
         return
     try:
-        load_script("cancel_job")(keys=[JOBS_STATE(id=job_id), JOBS_CANCEL(id=job_id)], args=[JOBS_CANCEL.ttl_s])
+        load_script("cancel_job")(keys=[JOBS_STATE(id=job_id), JOBS_CANCEL(id=job_id)], args=[JOBS_CANCEL.ttl_s or 0])
     except redis.RedisError:
         availability.failed()
         metrics.REDIS_ERRORS.labels("cancel").inc()

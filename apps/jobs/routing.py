@@ -20,4 +20,5 @@ def with_streams(django: Application) -> Application:
         as_page = b"format=json" in scope.get("query_string", b"")
         await (django if as_page or scope["method"] != "GET" else stream)(scope, receive, send)
 
-    return URLRouter([path("v1/jobs/<str:job_id>/events", events), re_path(r"", django)])  # type: ignore[no-any-return]
+    routes = [path("v1/jobs/<str:job_id>/events", events), re_path(r"", django)]  # type: ignore[arg-type]
+    return URLRouter(routes)

@@ -1,7 +1,8 @@
 """Reads, inside the caller's tenant scope: a foreign job and a missing one look the same."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -56,11 +57,27 @@ def list_jobs(
         return list(jobs.order_by("-created_at", "-id")[: limit + 1]), total
 
 
-def events_after(job: Job, after_seq: int, *, limit: int = 1000) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class JobRef:
+    """What it takes to read a job's events: its partition is found by created_at."""
+
+    id: UUID
+    tenant_id: UUID
+    created_at: datetime
+    last_seq: int
+
+
+def ref_of(job: Job) -> JobRef:
+    """The reference of a job that the caller was allowed to read."""
+    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq)
+
+
+def events_after(job: JobRef, after_seq: int, *, limit: int = 1000) -> list[dict[str, Any]]:
     """The job's events with a higher sequence number, in order, from PostgreSQL."""
     with tenant_scope(job.tenant_id):
         rows = JobEvent.objects.filter(job_id=job.id, job_created_at=job.created_at, seq_id__gt=after_seq)
-        return list(rows.order_by("seq_id").values("seq_id", "event_type", "event_json", "created_at")[:limit])
+        wanted = rows.order_by("seq_id").values("seq_id", "event_type", "event_json", "created_at")[:limit]
+        return [dict(row) for row in wanted]
 
 
 def job_stats(principal: Principal, *, hours: int, owner_sub: str | None) -> dict[str, Any]:

@@ -137,7 +137,7 @@ def create_job(
     """
     check_payload(type_name, payload)
     request_hash = hashlib.sha256(to_json([type_name, payload, priority], fallback=str)).hexdigest()
-    values = {
+    values: dict[str, Any] = {
         "id": uuid4(),
         "tenant_id": principal.tenant_id,
         "type": type_name,

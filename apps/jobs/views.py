@@ -44,6 +44,11 @@ def principal_of(request: Request) -> Principal:
     return request.user  # type: ignore[return-value]
 
 
+def request_id_of(request: Request) -> str:
+    """The request's name, as apps.edge.trace left it."""
+    return str(getattr(request, "request_id", ""))
+
+
 def chosen(request: Request, name: str, known: Any) -> list[str]:
     """A comma-separated filter whose values must all be known."""
     values = [value for value in request.query_params.get(name, "").split(",") if value]
@@ -119,7 +124,7 @@ class JobList(APIView):
             payload=body.payload,
             priority=body.priority,
             idempotency_key=key,
-            request_id=request.request_id,
+            request_id=request_id_of(request),
         )
         return accepted_response(request._request, accepted, 200 if accepted.replayed else 202)
 
@@ -195,7 +200,7 @@ class JobEventPage(APIView):
         if not 1 <= limit <= EVENT_PAGE:
             raise BadRequestError(f"limit must be a whole number from 1 to {EVENT_PAGE}.", code="invalid_limit")
         job = selectors.get_job(principal_of(request), parse_id(job_id))
-        rows = selectors.events_after(job, after, limit=limit)
+        rows = selectors.events_after(selectors.ref_of(job), after, limit=limit)
         last = rows[-1]["seq_id"] if rows else min(after, job.last_seq)
         items = event_page(rows)
         return json_response(
@@ -216,7 +221,7 @@ class JobRetry(APIView):
 
     @extend_schema(request=None, responses={202: schemas.JobAccepted})
     def post(self, request: Request, job_id: str) -> HttpResponse:
-        accepted = services.retry_job(principal_of(request), parse_id(job_id), request_id=request.request_id)
+        accepted = services.retry_job(principal_of(request), parse_id(job_id), request_id=request_id_of(request))
         return accepted_response(request._request, accepted, 202)
 
 

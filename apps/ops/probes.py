@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connections
 
 from apps.graph import client as graph
+from apps.identity.health import issuer_health
 from kernel import engine_db
 from kernel.redis_client import client as redis_client
 
@@ -78,8 +79,6 @@ def _workers() -> dict[str, Any]:
 
 
 def _issuer() -> dict[str, Any]:
-    from apps.identity.tokens import issuer_health  # reads keys: only when somebody asks
-
     return issuer_health()
 
 

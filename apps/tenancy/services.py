@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from apps.tenancy.models import Tenant
+from kernel import engine_db
 from kernel.clock import now
 from kernel.errors import ConflictError, NotFoundError
 
@@ -13,8 +14,8 @@ from kernel.errors import ConflictError, NotFoundError
 def create_tenant(slug: str, name: str, *, admin_email: str = "") -> Tenant:
     """A new active tenant. ConflictError when slug or name (in any case) is taken."""
     try:
-        with transaction.atomic(using="engine"):
-            return Tenant.objects.using("engine").create(slug=slug, name=name, admin_email=admin_email)
+        with transaction.atomic(using=engine_db.ALIAS):
+            return Tenant.objects.using(engine_db.ALIAS).create(slug=slug, name=name, admin_email=admin_email)
     except IntegrityError as error:
         raise ConflictError(f"A tenant with slug {slug!r} or name {name!r} exists already.") from error
 
@@ -22,7 +23,7 @@ def create_tenant(slug: str, name: str, *, admin_email: str = "") -> Tenant:
 def set_tenant_status(tenant_id: UUID, status: Tenant.Status) -> None:
     """Suspend or reactivate. Tokens of a suspended tenant are refused within five seconds."""
     changed = (
-        Tenant.objects.using("engine")
+        Tenant.objects.using(engine_db.ALIAS)
         .filter(id=tenant_id)
         .update(status=status, version=F("version") + 1, updated_at=now())
     )

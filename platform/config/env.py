@@ -6,6 +6,7 @@ what to do.
 """
 
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -170,7 +171,7 @@ def load_running_platform(file: Path) -> None:
     for line in file.read_text().splitlines():
         name, separator, value = line.partition("=")
         if separator and not name.startswith("#"):
-            os.environ.setdefault(name, value)
+            os.environ.setdefault(name, "".join(shlex.split(value)))
 
 
 env = Env(os.environ)  # type: ignore[arg-type]

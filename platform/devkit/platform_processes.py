@@ -27,7 +27,7 @@ def serving_specs(home: DataDir, variables: Mapping[str, str]) -> list[ProcessSp
         )
         for name in WORKERS
     ]
-    return [_spec(WEB, uvicorn(variables["AGENTIC_PORT"]), variables), *workers]
+    return [_spec(WEB, ["-m", "config.serve", "--port", variables["AGENTIC_PORT"]], variables), *workers]
 
 
 def accompanying_specs(home: DataDir, variables: Mapping[str, str]) -> list[ProcessSpec]:
@@ -36,15 +36,6 @@ def accompanying_specs(home: DataDir, variables: Mapping[str, str]) -> list[Proc
     flower = celery("flower", "--address=127.0.0.1", f"--port={variables['AGENTIC_FLOWER_PORT']}")
     # Flower warns of every worker it asks while that is still starting.
     return [_spec(BEAT, beat, variables), replace(_spec(FLOWER, flower, variables), shows_warnings=False)]
-
-
-def uvicorn(port: str) -> list[str]:
-    address = ["--host", "127.0.0.1", "--port", port]
-    quiet = ["--log-level", "warning", "--no-access-log"]
-    return [
-        *("-m", "uvicorn", "config.asgi:application", *address, *quiet),
-        *("--timeout-graceful-shutdown", "5", "--lifespan", "off"),
-    ]
 
 
 def celery(*arguments: str) -> list[str]:

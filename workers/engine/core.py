@@ -22,13 +22,13 @@ from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
-from workers.engine.execution import Execution, Stopped
 from workers.engine.keeper import Heartbeat, Watch
 from workers.engine.ledger import LedgerThread
 from workers.engine.sweeper import Sweeper
 from workers.errors import run_handler
+from workers.execution import Execution, Stopped
 
-log = structlog.get_logger("engine")
+log = structlog.get_logger("worker.engine")
 INTERRUPT_AFTER_S = 2.0
 
 

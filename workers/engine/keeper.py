@@ -4,7 +4,6 @@ stop. Apart, so that a PostgreSQL that hangs does not delay a cancellation."""
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
 
 import psycopg
 import redis
@@ -15,9 +14,7 @@ from apps.jobs import ledger
 from kernel import engine_db
 from kernel.redis_client import availability, client
 from kernel.redis_keys import JOBS_CANCEL
-
-if TYPE_CHECKING:
-    from workers.engine.core import Engine
+from workers.engine.view import EngineView
 
 log = structlog.get_logger("keeper")
 WATCH_S = 0.25
@@ -33,7 +30,7 @@ ON CONFLICT (worker) DO UPDATE SET seen_at = EXCLUDED.seen_at, running = EXCLUDE
 class Heartbeat(threading.Thread):
     """Renews every lease of the process in one statement; stops a job whose lease it could not keep."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: EngineView) -> None:
         super().__init__(name="heartbeat", daemon=True)
         self.engine = engine
         self._stop_event = threading.Event()
@@ -98,7 +95,7 @@ class Heartbeat(threading.Thread):
 class Watch(threading.Thread):
     """Four times a second: cancel flags in Redis, time limits, progress that is due, handlers that do not stop."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: EngineView) -> None:
         super().__init__(name="watch", daemon=True)
         self.engine = engine
         self._stop_event = threading.Event()

@@ -8,7 +8,7 @@ commit the same rows go to Redis in one pipeline.
 import threading
 import time
 from collections import deque
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -19,24 +19,17 @@ from apps.jobs import ledger, mirror
 from apps.jobs.ledger import NewEvent, Outcome
 from kernel import engine_db, metrics
 from kernel.failpoints import failpoint
+from workers.engine.view import EngineView
 
 log = structlog.get_logger("ledger")
 BATCH = 64
 RECONNECT_S = (0.1, 0.2, 0.5, 1.0)
 
 
-class Owner(Protocol):
-    """Who is told what became of the operations (the engine)."""
-
-    def on_claimed(self, rows: list[dict[str, Any]], missed: list[UUID], unknown: list[UUID]) -> None: ...
-    def on_closed(self, done: list[dict[str, Any]], stale: list[UUID]) -> None: ...
-    def on_fenced(self, job_ids: set[UUID]) -> None: ...
-
-
 class LedgerThread(threading.Thread):
     """``submit_*`` never block and may be called from any thread."""
 
-    def __init__(self, owner: Owner, worker: str) -> None:
+    def __init__(self, owner: EngineView, worker: str) -> None:
         super().__init__(name="ledger", daemon=True)
         self.owner = owner
         self.worker = worker

@@ -6,7 +6,6 @@ that a frozen process cannot keep the others from sweeping; each polls for itsel
 
 import threading
 import time
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
@@ -19,9 +18,7 @@ from apps.jobs.ledger import Connection
 from apps.jobs.types import JOB_TYPES
 from kernel import engine_db, metrics
 from kernel.redis_client import client
-
-if TYPE_CHECKING:
-    from workers.engine.core import Engine
+from workers.engine.view import EngineView
 
 log = structlog.get_logger("sweeper")
 LOCK = 0x6A6F6273  # "jobs"
@@ -42,7 +39,7 @@ def _uuids(items: list[str]) -> list[UUID]:
 class Sweeper(threading.Thread):
     """Starts sweeping at once; waits for PostgreSQL when it is away."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: EngineView) -> None:
         super().__init__(name="sweeper", daemon=True)
         self.engine = engine
         self._stop_event = threading.Event()

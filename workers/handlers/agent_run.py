@@ -3,7 +3,7 @@
 from typing import Any
 
 from kernel.errors import PlatformError
-from workers.engine.execution import Execution
+from workers.execution import Execution
 
 
 class AgentsNotAvailable(PlatformError):

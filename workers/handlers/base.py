@@ -2,7 +2,7 @@
 
 from typing import Any, Protocol
 
-from workers.engine.execution import Execution
+from workers.execution import Execution
 
 
 class Handler(Protocol):

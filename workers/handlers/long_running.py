@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from apps.jobs.payloads import LongRunningPayload
-from workers.engine.execution import Execution
+from workers.execution import Execution
 
 
 def run(job: Execution) -> dict[str, Any]:

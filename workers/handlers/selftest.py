@@ -5,7 +5,7 @@ from typing import Any
 from apps.jobs.payloads import TestPayload
 from kernel.clock import iso, now
 from kernel.errors import PlatformError
-from workers.engine.execution import Execution
+from workers.execution import Execution
 
 
 class AskedToFail(PlatformError):

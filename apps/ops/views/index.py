@@ -50,7 +50,7 @@ def v1(request: HttpRequest) -> HttpResponse:
 class QueueDepth(Collector):
     """Length of every job list, read at scrape time; absent while Redis is."""
 
-    def collect(self):  # type: ignore[no-untyped-def]
+    def collect(self):
         depth = GaugeMetricFamily("jobs_queue_depth", "Ids on the queue's lists.", labels=["type", "priority"])
         dead = GaugeMetricFamily("jobs_dead_items", "Things kept aside on jobs:dead.")
         wanted = [(name, priority) for name in JOB_TYPES for priority in ("high", "normal")]

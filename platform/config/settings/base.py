@@ -109,6 +109,8 @@ if _owner_url:
     DATABASES["owner"] = database(_owner_url)
 DATABASE_ROUTERS = ["kernel.db_router.RoleRouter"]
 
+ENV_REGISTRY = env.registry  # for docs/reference/settings.md
+
 # --- Redis and the graph
 REDIS_URL = env.url("REDIS_URL", None, "Redis or Valkey: queue, rings, wake-ups.", ("redis", "rediss"), secret=True)
 CELERY_BROKER_URL = REDIS_URL

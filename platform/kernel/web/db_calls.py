@@ -21,4 +21,4 @@ async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         finally:
             connections.close_all()
 
-    return await SyncToAsync(run, thread_sensitive=False, executor=_threads)()  # type: ignore[call-arg]
+    return await SyncToAsync(run, thread_sensitive=False, executor=_threads)()

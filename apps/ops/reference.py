@@ -1,0 +1,107 @@
+"""The reference pages, from the code: docs/reference/*.md. A test fails when they differ."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from prometheus_client import Counter, Gauge, Histogram
+
+from kernel import errors, metrics, redis_keys
+
+HEAD = "<!-- Made by `make docs` from {source}. Do not edit. -->\n\n"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    def line(cells: tuple[str, ...]) -> str:
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
+
+    return line(head) + line(tuple("---" for _ in head)) + "".join(line(row) for row in rows)
+
+
+def redis_key_page() -> str:
+    """Every Redis key."""
+    rows = [
+        (
+            f"`{key.pattern}`",
+            key.kind,
+            key.content,
+            "none" if key.ttl_s is None else f"{key.ttl_s:,} s",
+            key.writer,
+            key.reader,
+            key.if_lost,
+        )
+        for key in redis_keys.KEYS
+    ]
+    return (
+        HEAD.format(source="platform/kernel/redis_keys.py")
+        + "# Redis keys\n\n"
+        + "Redis may be emptied at any moment; the last column says why nothing is lost. Beside these, kombu keeps the\n"
+        + "stock Celery queues (`maintenance`, `_kombu.*`, `unacked*`), and the channel layer publishes wake-ups on\n"
+        + f"the group `{redis_keys.WAKE_GROUP}` without storing anything.\n\n"
+        + _table(("key", "type", "content", "time to live", "writer", "reader", "if it is lost"), rows)
+    )
+
+
+def settings_page() -> str:
+    """Every environment variable."""
+    registry: dict[str, Any] = settings.ENV_REGISTRY
+    rows = [
+        (
+            f"`{setting.name}`",
+            setting.kind,
+            "**required**" if setting.default is None else (f"`{setting.default}`" if setting.default else "empty"),
+            setting.help,
+        )
+        for setting in sorted(registry.values(), key=lambda setting: setting.name)
+    ]
+    return (
+        HEAD.format(source="platform/config/settings/")
+        + "# Settings\n\n"
+        + "Read once, at start-up. A wrong value, a missing required one or an unknown `AGENTIC_*` name stops the\n"
+        + "process with a sentence that says what to do. A secret may also be given as a file: `NAME_FILE`.\n\n"
+        + _table(("variable", "value", "default", "meaning"), rows)
+    )
+
+
+def metrics_page() -> str:
+    """Every Prometheus metric of our own."""
+    kinds = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+    rows = []
+    for metric in vars(metrics).values():
+        if type(metric) in kinds:
+            described = metric.describe()[0]
+            name = described.name + ("_total" if isinstance(metric, Counter) else "")
+            rows.append((f"`{name}`", kinds[type(metric)], ", ".join(metric._labelnames), described.documentation))
+    rows.append(
+        ("`jobs_queue_depth`", "gauge", "type, priority", "Ids on the queue's lists, read at scrape time (API).")
+    )
+    rows.append(("`jobs_dead_items`", "gauge", "", "Things kept aside on jobs:dead, read at scrape time (API)."))
+    return (
+        HEAD.format(source="platform/kernel/metrics.py")
+        + "# Metrics\n\nServed at `/metrics` of the API, and of each worker on `AGENTIC_METRICS_PORT`.\n\n"
+        + _table(("name", "type", "labels", "meaning"), sorted(rows))
+    )
+
+
+def errors_page() -> str:
+    """Every class of error on the wire."""
+    rows = []
+    for error in vars(errors).values():
+        if isinstance(error, type) and issubclass(error, errors.PlatformError):
+            first_line = (error.__doc__ or "").strip().splitlines()[0]
+            rows.append((str(error.http_status), f"`{error.code}`", "yes" if error.retryable else "no", first_line))
+    return (
+        HEAD.format(source="platform/kernel/errors.py")
+        + "# Errors\n\nEvery error is `application/problem+json` (RFC 9457) with `type, title, status, detail, instance,\n"
+        + "code, request_id, correlation_id, extensions` and, for validation, `errors: [{loc, msg, type}]`. `code` is\n"
+        + "stable; a view may answer with a more particular one of the same status.\n\n"
+        + _table(("status", "code", "a retry may help", "meaning"), sorted(rows))
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "redis-keys.md": redis_key_page,
+    "settings.md": settings_page,
+    "metrics.md": metrics_page,
+    "errors.md": errors_page,
+}
