@@ -257,7 +257,7 @@ class JobSocket(AsyncWebsocketConsumer):
 
 
 def _message(event: StreamEvent) -> str:
-    return '{"id":%d,"event":"%s","data":%s}' % (event.seq, event.type, event.data.decode())
+    return f'{{"id":{event.seq},"event":"{event.type}","data":{event.data.decode()}}}'
 
 
 def _origin_allowed(origin: bytes | None) -> bool:

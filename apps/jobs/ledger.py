@@ -165,7 +165,7 @@ FROM closed JOIN told ON told.job_id = closed.id ORDER BY closed.id, told.seq_id
 
 
 def finish(connection: Connection, outcomes: Sequence[Outcome], *, fencing: bool = True) -> list[Row]:
-    """End attempts: status, result, both closing events at once; two rows come back for each job that was still ours."""
+    """End attempts: status, result, both closing events at once; two rows come back for each job still ours."""
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             FINISH,
@@ -197,7 +197,7 @@ FROM jobs JOIN held ON held.id = jobs.id AND held.token = jobs.token WHERE jobs.
 
 
 def renew(connection: Connection, held: dict[UUID, int], *, lease_s: float) -> dict[UUID, bool]:
-    """Extend the leases of ``held`` (id -> token). Returns those still ours -> whether their owner wants them cancelled.
+    """Extend the leases of ``held`` (id -> token). Returns those still ours -> whether they are to be cancelled.
 
     A row that another transaction holds locked is skipped this time and still counts as ours.
     """

@@ -1,6 +1,6 @@
 """The reference pages, from the code: docs/reference/*.md. A test fails when they differ."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from kernel import errors, metrics, redis_keys
 HEAD = "<!-- Made by `make docs` from {source}. Do not edit. -->\n\n"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     def line(cells: tuple[str, ...]) -> str:
         return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
@@ -35,9 +35,10 @@ def redis_key_page() -> str:
     return (
         HEAD.format(source="platform/kernel/redis_keys.py")
         + "# Redis keys\n\n"
-        + "Redis may be emptied at any moment; the last column says why nothing is lost. Beside these, kombu keeps the\n"
-        + "stock Celery queues (`maintenance`, `_kombu.*`, `unacked*`), and the channel layer publishes wake-ups on\n"
-        + f"the group `{redis_keys.WAKE_GROUP}` without storing anything.\n\n"
+        + "Redis may be emptied at any moment; the last column says why nothing is lost. Beside these, kombu\n"
+        + "keeps the stock Celery queues (`maintenance`, `_kombu.*`, `unacked*`), and the channel layer publishes\n"
+        + "wake-ups, stored nowhere, on "
+        + f"the group `{redis_keys.WAKE_GROUP}`.\n\n"
         + _table(("key", "type", "content", "time to live", "writer", "reader", "if it is lost"), rows)
     )
 
@@ -65,16 +66,14 @@ def settings_page() -> str:
 
 def metrics_page() -> str:
     """Every Prometheus metric of our own."""
-    kinds = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
+    kinds: dict[type, str] = {Counter: "counter", Gauge: "gauge", Histogram: "histogram"}
     rows = []
     for metric in vars(metrics).values():
         if type(metric) in kinds:
             described = metric.describe()[0]
             name = described.name + ("_total" if isinstance(metric, Counter) else "")
             rows.append((f"`{name}`", kinds[type(metric)], ", ".join(metric._labelnames), described.documentation))
-    rows.append(
-        ("`jobs_queue_depth`", "gauge", "type, priority", "Ids on the queue's lists, read at scrape time (API).")
-    )
+    rows.append(("`jobs_queue_depth`", "gauge", "type, priority", "Ids on the queue's lists, read at scrape time."))
     rows.append(("`jobs_dead_items`", "gauge", "", "Things kept aside on jobs:dead, read at scrape time (API)."))
     return (
         HEAD.format(source="platform/kernel/metrics.py")
@@ -92,8 +91,9 @@ def errors_page() -> str:
             rows.append((str(error.http_status), f"`{error.code}`", "yes" if error.retryable else "no", first_line))
     return (
         HEAD.format(source="platform/kernel/errors.py")
-        + "# Errors\n\nEvery error is `application/problem+json` (RFC 9457) with `type, title, status, detail, instance,\n"
-        + "code, request_id, correlation_id, extensions` and, for validation, `errors: [{loc, msg, type}]`. `code` is\n"
+        + "# Errors\n\n"
+        + "Every error is `application/problem+json` (RFC 9457) with `type, title, status, detail, instance, code,\n"
+        + "request_id, correlation_id, extensions` and, for validation, `errors: [{loc, msg, type}]`. `code` is\n"
         + "stable; a view may answer with a more particular one of the same status.\n\n"
         + _table(("status", "code", "a retry may help", "meaning"), sorted(rows))
     )

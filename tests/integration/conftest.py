@@ -4,9 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
+from django.conf import settings
 
+from apps.identity.principal import Principal
 from tests.clients import Api, free_port, is_up, wait_for
-from tests.factories import make_token
+from tests.factories import make_principal, make_tenant, make_token
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +34,36 @@ def worker(spawn: Callable[..., Any], api_url: str) -> Any:
 
 
 @pytest.fixture
-def api(api_url: str, tenant: Any) -> Api:
+def principal(tenant: Any) -> Principal:
+    """The caller of `api`, for tests that need to know what its token says."""
+    return make_principal(tenant)
+
+
+@pytest.fixture
+def api(api_url: str, tenant: Any, principal: Principal) -> Api:
     """A plain user of a tenant of this test's own."""
+    return Api(api_url, make_token(tenant, sub=principal.sub))
+
+
+@pytest.fixture
+def colleague(api_url: str, tenant: Any) -> Api:
+    """Another user of the same tenant."""
     return Api(api_url, make_token(tenant))
+
+
+@pytest.fixture
+def admin(api_url: str, tenant: Any) -> Api:
+    """An administrator of the same tenant."""
+    return Api(api_url, make_token(tenant, role="admin"))
+
+
+@pytest.fixture
+def stranger(api_url: str) -> Api:
+    """An administrator of another tenant."""
+    return Api(api_url, make_token(make_tenant(), role="admin"))
+
+
+@pytest.fixture
+def redis_client() -> redis.Redis:
+    """Redis as any program sees it: bytes in, bytes out."""
+    return redis.Redis.from_url(settings.REDIS_URL)
