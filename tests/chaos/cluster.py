@@ -1,0 +1,201 @@
+"""A platform of the suite's own, to be broken: PostgreSQL and Valkey on data and ports of their own, web servers and
+workers started as one does by hand. Killing any of it disturbs nobody else.
+
+(Not named platform.py: pytest puts this directory on the path, and the standard library has a module of that name.)
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from devkit.datadir import DataDir, free_port
+from devkit.postgres_server import PostgresServer
+from devkit.processes import POLL_S, ManagedProcess
+from devkit.redis_server import RedisServer
+
+from tests.chaos.nodes import ROOT, Node, Supervisor
+from tests.chaos.schema import EFFECTS_SCHEMA
+from tests.clients import Api, is_up, wait_for
+from tests.factories import make_token
+
+QUICK = {"AGENTIC_LEASE_S": "3", "AGENTIC_HEARTBEAT_S": "0.7", "AGENTIC_SWEEP_S": "0.3"}
+PRODUCTION = {"AGENTIC_LEASE_S": "10", "AGENTIC_HEARTBEAT_S": "2.5", "AGENTIC_SWEEP_S": "1"}
+READY_LIMIT_S = 60.0
+
+
+class Tenant:
+    """Stands in for apps.tenancy's: rows of another database than the one Django is connected to here."""
+
+    def __init__(self) -> None:
+        self.id = uuid4()
+
+
+class Platform:
+    """Servers, web servers, workers. Call from the main thread: servers end with the thread that started them."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.data = DataDir(home / "servers")
+        self.nodes: list[Node] = []
+        self.supervisor = Supervisor(lambda: list(self.nodes))
+        self._environment: dict[str, str] = {}
+
+    # -- life
+    def start(self) -> None:
+        """Both servers, migrated; no web server and no worker yet."""
+        self.data.open()
+        self.postgres, self.redis = PostgresServer(self.data), RedisServer(self.data)
+        self.postgres_process = ManagedProcess(self.postgres.spec(), self.data)
+        self.redis_process = ManagedProcess(self.redis.spec(), self.data)
+        self.start_redis()
+        self.start_postgres()
+        self.postgres.finish()
+        variables = {**self.postgres.variables(), **self.redis.variables()}
+        self.admin_url = variables.pop("AGENTIC_DATABASE_ADMIN_URL")
+        ours = ("AGENTIC_SECRET_KEY", "AGENTIC_ISSUER_KEYS_DIR", "PYTHONPATH", "DJANGO_SETTINGS_MODULE")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AGENTIC_")}
+        self._environment = {
+            **inherited,
+            **{name: os.environ[name] for name in ours},
+            **variables,
+            "AGENTIC_ENV": "test",
+            "AGENTIC_LOG_FORMAT": "console",
+            "GRAPH_URL": "bolt://127.0.0.1:1",
+        }
+        prepare = [sys.executable, str(ROOT / "manage.py"), "prepare"]
+        subprocess.run(prepare, check=True, cwd=ROOT, stdout=subprocess.DEVNULL, env=self._environment)
+        self._environment.pop("AGENTIC_DATABASE_OWNER_URL")
+        with psycopg.connect(variables["AGENTIC_DATABASE_OWNER_URL"]) as owner:
+            owner.execute(EFFECTS_SCHEMA)
+        self.supervisor.start()
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.supervised = False
+        if self.supervisor.is_alive():
+            self.supervisor.stop()
+        for node in self.nodes:
+            node.kill()
+        for process in (self.postgres_process, self.redis_process):
+            process.kill()
+            wait_for(lambda process=process: process.exit_code() is not None, limit_s=10, what="a server ending")
+        self.data.close()
+
+    # -- web servers and workers
+    def start_web(self, name: str, *, supervised: bool = True, **settings: str) -> "Web":
+        node = Web(name, free_port(), {**self._environment, **QUICK, **settings}, self.home)
+        return self._start(node, supervised=supervised)
+
+    def start_worker(self, name: str, *, supervised: bool = True, **settings: str) -> "Worker":
+        node = Worker(name, {**self._environment, **QUICK, **settings}, self.home)
+        return self._start(node, supervised=supervised)
+
+    def _start(self, node: Any, *, supervised: bool) -> Any:
+        node.start()
+        node.supervised = supervised
+        self.nodes.append(node)
+        return node
+
+    def wait_ready(self, *nodes: Node, limit_s: float = READY_LIMIT_S) -> None:
+        """Web servers answer, workers beat."""
+        for node in nodes:
+            if isinstance(node, Web):
+                wait_for(lambda node=node: is_up(node.url), limit_s=limit_s, what=f"{node.name} answering", every_s=0.05)
+            else:
+                wait_for(lambda node=node: self.beats(node), limit_s=limit_s, what=f"{node.name} beating", every_s=0.05)
+
+    def beats(self, node: Node) -> bool:
+        """Whether this worker process has been heard of in the last 3 seconds."""
+        sql = "SELECT 1 FROM worker_heartbeats WHERE pid = %s AND seen_at > now() - interval '3 s'"
+        return bool(self.query(sql, [node.pid]))
+
+    def retire(self, *nodes: Node) -> None:
+        for node in nodes:
+            node.supervised = False
+        for node in nodes:
+            node.thaw()
+            node.ask_to_stop()
+        for node in nodes:
+            node.retire()
+            self.nodes.remove(node)
+
+    # -- servers
+    def start_postgres(self) -> float:
+        """Start it, as often as it takes (a killed postmaster's children may still hold its memory). Returns seconds."""
+        return self._start_server(self.postgres_process, self.postgres)
+
+    def start_redis(self, *, empty: bool = False) -> float:
+        if empty:
+            shutil.rmtree(self.data.path / "redis" / "appendonlydir", ignore_errors=True)
+        return self._start_server(self.redis_process, self.redis)
+
+    def kill_postgres(self) -> None:
+        self._kill_server(self.postgres_process)
+
+    def kill_redis(self) -> None:
+        self._kill_server(self.redis_process)
+
+    @staticmethod
+    def _start_server(process: ManagedProcess, server: Any) -> float:
+        began = time.monotonic()
+        process.start()
+        while not server.is_ready(process.pid):
+            if process.exit_code() is not None:
+                process.start()
+            assert time.monotonic() < began + READY_LIMIT_S, process.last_lines()
+            time.sleep(POLL_S)
+        return time.monotonic() - began
+
+    @staticmethod
+    def _kill_server(process: ManagedProcess) -> None:
+        process.kill()
+        wait_for(lambda: process.exit_code() is not None, limit_s=10, what=f"{process.name} dying")
+
+    # -- looking, behind the platform's back
+    def query(self, sql: str, values: Any = None) -> list[tuple[Any, ...]]:
+        """Rows as the superuser sees them."""
+        with psycopg.connect(self.admin_url, autocommit=True, connect_timeout=5) as connection:
+            return connection.execute(sql, values).fetchall()
+
+    def redis_client(self) -> Any:
+        import redis
+
+        return redis.Redis.from_url(self.redis.variables()["REDIS_URL"], decode_responses=True)
+
+    # -- callers
+    def new_tenant(self) -> Tenant:
+        tenant = Tenant()
+        sql = """INSERT INTO tenants (id, slug, name, status, admin_email, metadata, version, created_at, updated_at)
+            VALUES (%s, %s, %s, 'active', '', '{}', 1, now(), now()) RETURNING id"""
+        self.query(sql, [tenant.id, f"c-{tenant.id.hex[:16]}", f"Chaos {tenant.id.hex[:16]}"])
+        return tenant
+
+    def api(self, web: "Web", tenant: Tenant, role: str = "user", sub: str = "chaos") -> Api:
+        return Api(web.url, make_token(tenant, role, sub))  # type: ignore[arg-type]
+
+    def status_counts(self, tenant_id: UUID) -> dict[str, int]:
+        return dict(self.query("SELECT status, count(*) FROM jobs WHERE tenant_id = %s GROUP BY 1", [tenant_id]))
+
+
+class Web(Node):
+    """One API server, streams included, on a port it keeps."""
+
+    def __init__(self, name: str, port: int, env: Mapping[str, str], home: Path) -> None:
+        command = [sys.executable, "-m", "config.serve", "--port", str(port)]
+        super().__init__(name, command, env, home / f"{name}.log")
+        self.url = f"http://127.0.0.1:{port}"
+
+
+class Worker(Node):
+    """One Celery worker whose ``test`` jobs leave an effect behind (tests/chaos/effects.py)."""
+
+    def __init__(self, name: str, env: Mapping[str, str], home: Path) -> None:
+        worker = ["worker", "--hostname", f"{name}@chaos", "--loglevel", "INFO", "-I", "tests.chaos.effects"]
+        super().__init__(name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"{name}.log")
