@@ -5,6 +5,7 @@ import os
 import statistics
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 _began = time.monotonic()
 
@@ -12,6 +13,11 @@ _began = time.monotonic()
 def say(line: str) -> None:
     """Progress, with the seconds since the start."""
     print(f"[{time.monotonic() - _began:6.1f} s] {line}", flush=True)
+
+
+def utc_now() -> datetime:
+    """Aware, in UTC."""
+    return datetime.now(UTC)
 
 
 def arguments(description: str | None, **defaults: int | float) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import structlog
+from pydantic_core import to_json
 
 from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED, FAILED, FINISHED
@@ -10,6 +11,7 @@ from kernel.errors import PlatformError
 from workers.execution import Execution, Stopped
 from workers.handlers.registry import handler_for
 
+RESULT_MAX_BYTES = 4 * 1024 * 1024
 log = structlog.get_logger("worker")
 
 
@@ -39,4 +41,6 @@ def run_handler(execution: Execution) -> Outcome | None:
             "The job's handler failed; the log has the details.",
             type=type(error).__name__,
         )
+    if len(to_json(result, fallback=str)) > RESULT_MAX_BYTES:
+        return _failed(execution, "result_too_large", f"The result exceeds {RESULT_MAX_BYTES:,} bytes.")
     return Outcome(execution.job_id, execution.token, FINISHED, result=result)

@@ -28,6 +28,7 @@ class Execution:
         self.token: int = row["token"]
         self.type: str = row["type"]
         self.attempt: int = row["attempt"]
+        self.is_suspect: bool = row["crashes"] > 0 and row["crashes"] + 1 >= row["max_attempts"]
         self.tenant_id: UUID = row["tenant_id"]
         self.payload: dict[str, Any] = row["payload_json"]
         self.principal: dict[str, Any] = row["principal_json"]
@@ -53,6 +54,7 @@ class Execution:
     def report(self, stage: str, message: str, percent: float | None = None) -> None:
         """A progress event {stage, message, percent}; the latest of each tenth of a second is kept. A checkpoint."""
         self.checkpoint()
+        percent = None if percent is None else min(100.0, max(0.0, float(percent)))
         data = {"stage": stage, "message": message[:MESSAGE_MAX_CHARS], "percent": percent}
         event = NewEvent(self.job_id, self.token, "progress", data, percent)
         with self._lock:

@@ -71,6 +71,7 @@ class JobConsumer(bootsteps.ConsumerStep):
         self.channel: transport.Channel | None = None
         self._taken: list[UUID] = []
         self._wake: tuple[int, int] | None = None
+        self._timer: Any = None
 
     def get_consumers(self, channel: transport.Channel) -> list[Consumer]:
         queues = [
@@ -91,12 +92,14 @@ class JobConsumer(bootsteps.ConsumerStep):
             os.set_blocking(self._wake[1], False)
         parent.hub.add_reader(self._wake[0], self._drain_wake)
         parent.hub.on_tick.add(self._hand_over)
-        parent.hub.call_repeatedly(EVENTS_EVERY_S, self._send_events, parent)
+        self._timer = parent.hub.call_repeatedly(EVENTS_EVERY_S, self._send_events, parent)
         self.engine.on_credit = self._poke
         self.engine.on_unknown = self._set_aside_unknown
 
     def stop(self, parent: Any) -> None:
         self._hand_over()
+        if self._timer is not None:
+            self._timer.cancel()
         super().stop(parent)
 
     def _on_message(self, message: Any) -> None:

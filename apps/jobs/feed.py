@@ -24,7 +24,7 @@ from apps.jobs import selectors
 from apps.jobs.selectors import JobRef
 from kernel import metrics
 from kernel.errors import NotFoundError
-from kernel.redis_keys import JOBS_EVENTS, JOBS_STATE, WAKE_GROUP
+from kernel.redis_keys import JOBS_EVENTS, WAKE_GROUP
 from kernel.web.db_calls import in_thread
 
 log = structlog.get_logger("feed")
@@ -85,7 +85,6 @@ class Hub:
     def __init__(self) -> None:
         self.feeds: dict[UUID, JobFeed] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._listening = asyncio.Event()
         self._redis = redis.asyncio.Redis.from_url(
             settings.REDIS_URL,
             socket_timeout=1.0,
@@ -163,13 +162,11 @@ class Hub:
             try:
                 channel = await layer.new_channel()
                 await layer.group_add(WAKE_GROUP, channel)
-                self._listening.set()
                 while True:
                     message = await layer.receive(channel)
                     for job_id, seq in message["jobs"].items():
                         self._told(UUID(job_id), seq)
             except (redis.RedisError, OSError) as error:
-                self._listening.clear()
                 log.warning("wakeups_interrupted", error=type(error).__name__)
                 await asyncio.sleep(1)
 
@@ -181,40 +178,48 @@ class Hub:
                 self._pull_soon(feed)
 
     def _pull_soon(self, feed: JobFeed) -> None:
-        task = asyncio.create_task(self._pull_or_poll(feed))
+        task = asyncio.create_task(self._try_pull(feed))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
 
-    async def _pull_or_poll(self, feed: JobFeed) -> None:
-        """PostgreSQL may be away: the poll will try again."""
+    async def _try_pull(self, feed: JobFeed) -> None:
+        """Pull; PostgreSQL may be away, then the poll tries again."""
         try:
             await self.pull(feed)
         except Exception as error:  # noqa: BLE001 - a background read must not end the process's streams
             log.warning("pull_failed", job_id=str(feed.job_id), error=type(error).__name__)
 
     async def _poll(self) -> None:
-        """Wake-ups are at most once. This finds what they missed."""
+        """Wake-ups are at most once, and a worker may die between its commit and its wake-up. This asks the rows."""
+        asked_at = 0.0
         while True:
-            feeds = [feed for feed in self.feeds.values() if feed.ref is not None]
-            up = await self._poll_redis(feeds)
-            if not up:
-                for feed in feeds:
-                    await self._pull_or_poll(feed)
-            await asyncio.sleep(POLL_S if up else POLL_WITHOUT_REDIS_S)
+            await asyncio.sleep(POLL_WITHOUT_REDIS_S)
+            now = asyncio.get_running_loop().time()
+            if now - asked_at < POLL_S and await self._redis_answers():
+                continue
+            asked_at = now
+            by_tenant: dict[UUID, list[JobFeed]] = {}
+            for feed in self.feeds.values():
+                if feed.ref is not None:
+                    by_tenant.setdefault(feed.ref.tenant_id, []).append(feed)
+            for tenant_id, feeds in by_tenant.items():
+                await self._poll_tenant(tenant_id, feeds)
 
-    async def _poll_redis(self, feeds: list[JobFeed]) -> bool:
-        """Compare with the state hashes; False when Redis cannot be asked. A missing hash sends us to PostgreSQL."""
+    async def _redis_answers(self) -> bool:
         try:
-            pipe = self._redis.pipeline(transaction=False)
-            for feed in feeds:
-                pipe.hget(JOBS_STATE(id=feed.job_id), "last_seq")
-            answers = await pipe.execute() if feeds else [await self._redis.ping()]
+            return bool(await self._redis.ping())
         except (redis.RedisError, OSError):
             return False
-        for feed, answer in zip(feeds, answers, strict=False):
-            if answer is None or int(answer) > feed.last_seq:
-                await self._pull_or_poll(feed)
-        return True
+
+    async def _poll_tenant(self, tenant_id: UUID, feeds: list[JobFeed]) -> None:
+        try:
+            last = await in_thread(selectors.last_seqs, tenant_id, [feed.job_id for feed in feeds])
+        except Exception as error:  # noqa: BLE001 - PostgreSQL may be away: the streams hold, and are asked again
+            log.warning("poll_failed", error=type(error).__name__)
+            return
+        for feed in feeds:
+            if last.get(feed.job_id, 0) > feed.last_seq:
+                await self._try_pull(feed)
 
 
 def load_job(principal: Any, job_id: UUID) -> JobRef:

@@ -55,7 +55,12 @@ def _json(value: Any) -> str | None:
 
 CLAIM = f"""
 WITH picked AS MATERIALIZED (
-    SELECT id FROM jobs WHERE id = ANY(%(ids)s) AND status = 'queued' ORDER BY id FOR UPDATE SKIP LOCKED
+    SELECT id FROM jobs WHERE id = ANY(%(ids)s) AND status = 'queued' AND (
+        crashes = 0 OR crashes + 1 < max_attempts OR (%(suspects)s AND id = (
+            SELECT id FROM jobs WHERE id = ANY(%(ids)s) AND status = 'queued' AND crashes > 0
+                AND crashes + 1 >= max_attempts
+            ORDER BY hinted_at LIMIT 1)))
+    ORDER BY id FOR UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE jobs SET status = 'running', token = token + 1, attempt = attempt + 1, lease_owner = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
@@ -77,10 +82,15 @@ FROM claimed JOIN told ON told.job_id = claimed.id
 """
 
 
-def claim(connection: Connection, ids: Sequence[UUID], *, worker: str, lease_s: float) -> list[Row]:
-    """Take the queued ones among ``ids``: running, token and attempt one higher, leased to ``worker``."""
+def claim(
+    connection: Connection, ids: Sequence[UUID], *, worker: str, lease_s: float, suspects: bool = True
+) -> list[Row]:
+    """Take the queued ones among ``ids``: running, token and attempt one higher, leased to ``worker``.
+
+    A suspect, a job on its last attempt before it counts as poison, is taken only if ``suspects``, and one at most.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(CLAIM, {"ids": list(ids), "worker": worker, "lease_s": lease_s})
+        cursor.execute(CLAIM, {"ids": list(ids), "worker": worker, "lease_s": lease_s, "suspects": suspects})
         return cursor.fetchall()
 
 

@@ -80,6 +80,12 @@ def events_after(job: JobRef, after_seq: int, *, limit: int = 1000) -> list[dict
         return [dict(row) for row in wanted]
 
 
+def last_seqs(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """How many events each of these jobs has, for streams whose callers were allowed to read them."""
+    with tenant_scope(tenant_id):
+        return dict(Job.objects.filter(id__in=ids).values_list("id", "last_seq"))
+
+
 def job_stats(principal: Principal, *, hours: int, owner_sub: str | None) -> dict[str, Any]:
     """Counts of jobs created in the last ``hours``: by status, by type and status, and dead letters waiting."""
     with tenant_scope(principal.tenant_id):

@@ -22,6 +22,7 @@ from kernel import metrics
 from kernel.clock import iso
 from kernel.errors import BadRequestError, ConflictError, ValidationError
 from kernel.failpoints import failpoint
+from kernel.payloads import unstorable
 from kernel.tenant_context import tenant_scope
 
 CREATE_ROUTE = "/v1/jobs"
@@ -76,9 +77,10 @@ def check_payload(type_name: str, payload: dict[str, Any]) -> None:
             reason="unknown_type",
             allowed_types=list(JOB_TYPES),
         )
-    faults = job_type.validator.faults(payload, at=("body", "payload"))
-    if not faults and b"\\u0000" in to_json(payload):
-        faults = [{"loc": ["body", "payload"], "msg": "text must not contain the NUL character", "type": "nul"}]
+    if reason := unstorable(payload):
+        faults = [{"loc": ["body", "payload"], "msg": reason, "type": "unstorable"}]
+    else:
+        faults = job_type.validator.faults(payload, at=("body", "payload"))
     if faults:
         raise ValidationError(
             f"The payload does not fit the schema of {type_name!r} (GET /v1/jobs/types shows it).",
@@ -136,7 +138,7 @@ def create_job(
     first is still being answered a ConflictError.
     """
     check_payload(type_name, payload)
-    request_hash = hashlib.sha256(to_json([type_name, payload, priority], fallback=str)).hexdigest()
+    request_hash = hashlib.sha256(json.dumps([type_name, payload, priority], sort_keys=True).encode()).hexdigest()
     values: dict[str, Any] = {
         "id": uuid4(),
         "tenant_id": principal.tenant_id,

@@ -48,9 +48,9 @@ def read(directory: Path) -> dict[str, list[float]]:
     moments = {}
     for path in directory.iterdir():
         raw = path.read_bytes()
-        end = raw.find(b"\0" * 8)  # aligned, because a moment after boot has no eight zero bytes
-        count = (len(raw) if end < 0 else end + 7) // 8
-        moments[path.name] = [moment for moment in struct.unpack(f"<{count}d", raw[: 8 * count]) if moment]
+        end = raw.find(bytes(8))  # a moment's highest byte is never 0, so the first eight zeros follow the last one
+        count = (len(raw) if end < 0 else end) // 8
+        moments[path.name] = list(struct.unpack(f"<{count}d", raw[: 8 * count]))
     return moments
 
 

@@ -1,8 +1,12 @@
 """JSON Schema validation, compiled once per schema: job payloads now, tool inputs later."""
 
+import math
+import re
 from typing import Any
 
 import jsonschema_rs
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class PayloadValidator:
@@ -25,3 +29,18 @@ class PayloadValidator:
             }
             for error in self._validator.iter_errors(payload)
         ]
+
+
+def unstorable(value: Any) -> str | None:
+    """Why PostgreSQL's jsonb cannot hold this decoded JSON value, None when it can."""
+    if isinstance(value, str):
+        if "\0" in value:
+            return "text must not contain the NUL character"
+        return "text must not contain half of a surrogate pair" if _SURROGATE.search(value) else None
+    if isinstance(value, float):
+        return None if math.isfinite(value) else "numbers must be finite"
+    if isinstance(value, dict):
+        return next(filter(None, (unstorable(part) for pair in value.items() for part in pair)), None)
+    if isinstance(value, list):
+        return next(filter(None, (unstorable(part) for part in value)), None)
+    return None

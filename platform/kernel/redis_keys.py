@@ -58,7 +58,7 @@ JOBS_STATE = Key(
     "status, type, owner_sub, tenant_id, last_seq, attempt, worker_id, progress, updated_at.",
     7 * DAY_S,
     "apps/jobs/mirror.py after each commit",
-    "cancel script, stream hub, foreign programs",
+    "cancel script, foreign programs",
     "Rewritten at the job's next event; readers fall back to PostgreSQL.",
 )
 JOBS_EVENTS = Key(

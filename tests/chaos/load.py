@@ -174,6 +174,7 @@ class Load:
         """No more submits; wait for the callers and the readers."""
         self.stop.set()
         deadline_s = time.monotonic() + limit_s
-        for thread in [*self._threads, *self._readers]:
-            thread.join(max(0.0, deadline_s - time.monotonic()))
-        assert not any(thread.is_alive() for thread in [*self._threads, *self._readers]), "callers are still waiting"
+        for threads in (self._threads, self._readers):  # submitters start readers, so they come first
+            for thread in threads:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
+                assert not thread.is_alive(), "callers are still waiting"

@@ -113,7 +113,11 @@ class Engine:
         # The rows are still queued: the sweeper finds that their ids are gone and pushes them again.
         log.info("engine_returns_unclaimed", ids=len(ids))
 
-    # -- what the ledger tells
+    # -- what the ledger asks and tells
+    def may_take_suspect(self) -> bool:
+        """A job that lost its worker again and again runs beside no other such job of this process."""
+        return not any(execution.is_suspect for execution in self.executions())
+
     def on_claimed(self, rows: list[dict[str, Any]], missed: list[UUID], unknown: list[UUID]) -> None:
         executions = []
         for row in rows:

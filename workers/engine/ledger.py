@@ -178,7 +178,15 @@ class LedgerThread(threading.Thread):
             ledger.append_events(connection, events, fencing=fencing) if events else [],
             ledger.finish(connection, outcomes, fencing=fencing) if outcomes else [],
             ledger.release(connection, releases) if releases else [],
-            ledger.claim(connection, claims, worker=self.worker, lease_s=settings.LEASE_S) if claims else [],
+            ledger.claim(
+                connection,
+                claims,
+                worker=self.worker,
+                lease_s=settings.LEASE_S,
+                suspects=self.owner.may_take_suspect(),
+            )
+            if claims
+            else [],
         )
 
     def _settle(
