@@ -23,6 +23,7 @@ class Consumer:
     start: Callable[[Setting], list[Spawned]]
     stage: Callable[[redis.Redis, Sequence[str]], None]
     release: Callable[[redis.Redis], None]
+    weight: int = 1  # how many times the usual number of jobs it gets, so that a fast one is measured long enough
 
 
 def _push(staged: str) -> Callable[[redis.Redis, Sequence[str]], None]:
@@ -40,23 +41,23 @@ def _rename(staged: str, live: str) -> Callable[[redis.Redis], None]:
     return release
 
 
-def loop(name: str, module: str, queue: str) -> Consumer:
+def loop(name: str, module: str, queue: str, weight: int = 1) -> Consumer:
     """Two plain loops."""
 
     def start(setting: Setting) -> list[Spawned]:
         return [setting.spawn("python", "-m", module, name=f"loop-{number}") for number in range(2)]
 
-    return Consumer(name, start, _push(f"{queue}:staged"), _rename(f"{queue}:staged", queue))
+    return Consumer(name, start, _push(f"{queue}:staged"), _rename(f"{queue}:staged", queue), weight)
 
 
-def ours(name: str, *more: str, **environment: str) -> Consumer:
+def ours(name: str, *more: str, weight: int = 1, **environment: str) -> Consumer:
     """Two of the platform's workers, as `make run` starts them."""
     staged = f"bench:{OURS_QUEUE}"
 
     def start(setting: Setting) -> list[Spawned]:
         return setting.workers(2, *more, **environment)
 
-    return Consumer(name, start, _push(staged), _rename(staged, OURS_QUEUE))
+    return Consumer(name, start, _push(staged), _rename(staged, OURS_QUEUE), weight)
 
 
 def celery(name: str, module: str, task: str, *options: str, processes: int = 2) -> Consumer:

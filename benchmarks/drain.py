@@ -16,8 +16,8 @@ from setting import Setting, wait_for
 
 CELERY = ("peers.stock_celery", "peer.noop")
 CONSUMERS = [
-    consumers.ours("ours: 2 workers, no SQL behind", "--include", "peers.noop_engine"),
-    consumers.loop("(a) bare BRPOP loop, 2 processes", "peers.bare_loop", "bench:bare"),
+    consumers.ours("ours: 2 workers, no SQL behind", "--include", "peers.noop_engine", weight=8),
+    consumers.loop("(a) bare BRPOP loop, 2 processes", "peers.bare_loop", "bench:bare", weight=4),
     consumers.celery("(b) stock Celery, 2 solo, prefetch 64", *CELERY, "-P", "solo"),
     consumers.celery("(b) stock Celery, 2 x 4 threads, prefetch 64", *CELERY, "-P", "threads", "-c", "4"),
     consumers.dramatiq("(e) Dramatiq, 2 x 8 threads", "peers.stock_dramatiq", "noop"),
@@ -111,7 +111,7 @@ def main() -> None:
         puts: dict[str, list[float]] = {}
         for number in range(1, options.rounds + 1):
             for consumer in CONSUMERS:
-                rate, cpu = drain(setting, client, consumer, options.jobs)
+                rate, cpu = drain(setting, client, consumer, consumer.weight * options.jobs)
                 rates[consumer.name].append(rate)
                 cpu_ms[consumer.name].append(cpu)
                 client.flushdb()

@@ -3,8 +3,12 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+# kombu's own registry: broker URLs stay redis://, which is what Flower understands.
+TRANSPORT_ALIASES.update(redis="workers.transport:Transport", rediss="workers.transport:Transport")
 
 app = Celery("agentic")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -251,6 +251,6 @@ class Channel(stock.Channel):
 
 
 class Transport(stock.Transport):
-    """What CELERY_BROKER_TRANSPORT names."""
+    """What redis:// and rediss:// mean to kombu in our processes (workers/celery.py)."""
 
     Channel = Channel

@@ -20,21 +20,29 @@ _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class InputGuard:
-    """Refuses with 400, 413 or 415 before anything reads the body."""
+    """Refuses with 400, 413 or 415. Headers first; the body is read only for a caller whose token was good."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self._refusal(request, check_headers) or self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *view: object) -> HttpResponseBase | None:
+        """Called when every layer has let the request through."""
+        return self._refusal(request, check_body)
+
+    def _refusal(self, request: HttpRequest, check: Callable[[HttpRequest], None]) -> HttpResponseBase | None:
         if request.path_info.startswith(API_PREFIX):
             try:
-                _check(request)
+                check(request)
             except PlatformError as problem:
                 return problem_response(request, problem)
-        return self.get_response(request)
+        return None
 
 
-def _check(request: HttpRequest) -> None:
+def check_headers(request: HttpRequest) -> None:
+    """Host, announced length and content type."""
     try:
         request.get_host()
     except DisallowedHost as error:
@@ -44,15 +52,24 @@ def _check(request: HttpRequest) -> None:
         raise BadRequestError("Content-Length is not a number.")
     if length and int(length) > settings.MAX_BODY_BYTES:
         raise _too_large()
+    if length.strip("0") and request.method in BODY_METHODS:
+        _check_type(request)
+
+
+def check_body(request: HttpRequest) -> None:
+    """Real length, content type of a body that was not announced, depth."""
     if request.method not in BODY_METHODS:
         return
-    body = _read(request, declared=bool(length))
-    if not body:
-        return
+    body = _read(request, declared=bool(request.META.get("CONTENT_LENGTH")))
+    if body:
+        _check_type(request)
+        if nesting_exceeds(body, MAX_DEPTH):
+            raise BadRequestError(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too_deep")
+
+
+def _check_type(request: HttpRequest) -> None:
     if request.content_type != "application/json":
         raise UnsupportedMediaTypeError("Send the body as application/json.")
-    if nesting_exceeds(body, MAX_DEPTH):
-        raise BadRequestError(f"The body is nested deeper than {MAX_DEPTH} levels.", code="too_deep")
 
 
 def _read(request: HttpRequest, *, declared: bool) -> bytes:

@@ -6,6 +6,7 @@ carry what a whole process has to say. Zero rows for a job means that somebody w
 used. Times in events are ISO 8601 UTC.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
 
 ISO_NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 Row = dict[str, Any]
@@ -46,11 +47,18 @@ class Outcome:
     dead: bool = False
 
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not the six characters of a text that speaks of NUL
+
+
 def _json(value: Any) -> str | None:
-    """JSON text that jsonb accepts (it refuses NUL), or None."""
+    """JSON text that jsonb accepts (it refuses NUL), or None. psycopg.DataError for what has no JSON."""
     if value is None:
         return None
-    return to_json(value, inf_nan_mode="null").decode().replace("\\u0000", "\\ufffd")
+    try:
+        text = to_json(value, inf_nan_mode="null").decode()
+    except PydanticSerializationError as error:
+        raise psycopg.DataError(f"not JSON: {error}") from error
+    return _NUL.sub(r"\1\\ufffd", text)
 
 
 CLAIM = f"""

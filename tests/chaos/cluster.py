@@ -42,10 +42,13 @@ class Platform:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.data = DataDir(home / "servers")
+        self.data = DataDir(home / "chaos-servers")
         self.nodes: list[Node] = []
         self.supervisor = Supervisor(lambda: list(self.nodes))
         self._environment: dict[str, str] = {}
+        self.servers: list[ManagedProcess] = []
+        self.web: Web
+        self.workers: list[Worker] = []
 
     # -- life
     def start(self) -> None:
@@ -54,6 +57,7 @@ class Platform:
         self.postgres, self.redis = PostgresServer(self.data), RedisServer(self.data)
         self.postgres_process = ManagedProcess(self.postgres.spec(), self.data)
         self.redis_process = ManagedProcess(self.redis.spec(), self.data)
+        self.servers = [self.postgres_process, self.redis_process]
         self.start_redis()
         self.start_postgres()
         self.postgres.finish()
@@ -83,9 +87,8 @@ class Platform:
             self.supervisor.stop()
         for node in self.nodes:
             node.kill()
-        for process in (self.postgres_process, self.redis_process):
-            process.kill()
-            wait_for(lambda process=process: process.exit_code() is not None, limit_s=10, what="a server ending")
+        for process in self.servers:
+            self._kill_server(process)
         self.data.close()
 
     # -- web servers and workers
@@ -189,7 +192,7 @@ class Web(Node):
 
     def __init__(self, name: str, port: int, env: Mapping[str, str], home: Path) -> None:
         command = [sys.executable, "-m", "config.serve", "--port", str(port)]
-        super().__init__(name, command, env, home / f"{name}.log")
+        super().__init__(name, command, env, home / f"chaos-{name}.log")
         self.url = f"http://127.0.0.1:{port}"
 
 
@@ -198,4 +201,4 @@ class Worker(Node):
 
     def __init__(self, name: str, env: Mapping[str, str], home: Path) -> None:
         worker = ["worker", "--hostname", f"{name}@chaos", "--loglevel", "INFO", "-I", "tests.chaos.effects"]
-        super().__init__(name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"{name}.log")
+        super().__init__(name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"chaos-{name}.log")

@@ -50,12 +50,16 @@ def open_jobs(platform: Platform, tenant_id: UUID) -> int:
 
 def settle(platform: Platform, tenant_id: UUID, limit_s: float = 40.0) -> None:
     """Until no job is open and stale duplicates have drained from the lists."""
-    wait_for(
-        lambda: not open_jobs(platform, tenant_id) and not any(queue_lengths(platform).values()),
-        limit_s=limit_s,
-        what=f"all jobs ending ({platform.status_counts(tenant_id)}, {queue_lengths(platform)})",
-        every_s=0.1,
-    )
+    try:
+        wait_for(
+            lambda: not open_jobs(platform, tenant_id) and not any(queue_lengths(platform).values()),
+            limit_s=limit_s,
+            what="coming to rest",
+            every_s=0.1,
+        )
+    except AssertionError as error:
+        counts, queues = platform.status_counts(tenant_id), queue_lengths(platform)
+        raise AssertionError(f"{error}; jobs {counts}, lists {queues}") from error
 
 
 def judge(platform: Platform, history: History, tenant_id: UUID) -> tuple[list[Violation], Snapshot]:

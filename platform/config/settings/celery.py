@@ -1,8 +1,7 @@
-"""Celery. Queues and routes come from workers.queues; bare job ids on the wire from workers.transport."""
+"""Celery. Queues and routes come from workers.queues; redis:// means workers.transport (see workers.celery)."""
 
 from config.env import env
 
-CELERY_BROKER_TRANSPORT = "workers.transport:Transport"
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 10,
     "socket_connect_timeout": 2,

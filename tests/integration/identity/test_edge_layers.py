@@ -79,7 +79,8 @@ def test_a_body_of_undeclared_length_is_read_and_capped(body: bytes, status: int
     )
     request.META.update({"CONTENT_LENGTH": "", "wsgi.input": io.BytesIO(body)})
 
-    response = InputGuard(lambda request: HttpResponse(request.body))(request)
+    guard = InputGuard(lambda request: guard.process_view(request) or HttpResponse(request.body))
+    response = guard(request)
 
     assert response.status_code == status
     assert status != 200 or response.content == body
@@ -111,11 +112,21 @@ def test_depth_counts_brackets_outside_strings(body: bytes, exceeds: bool) -> No
 
 
 @pytest.mark.requirement("edge:depth")
-def test_a_body_nested_too_deeply_is_a_400(client: Client) -> None:
-    response = client.generic("POST", ME, b"[" * 1000 + b"]" * 1000, content_type="application/json")
+def test_a_body_nested_too_deeply_is_a_400(client: Client, token_for: Callable[..., str]) -> None:
+    body = b"[" * 1000 + b"]" * 1000
+    response = client.generic("POST", ME, body, content_type="application/json", headers=bearer(token_for()))
 
     assert response.status_code == 400
     assert response.json()["code"] == "too_deep"
+
+
+@pytest.mark.requirement("edge:depth")
+def test_the_body_of_a_stranger_is_not_even_read(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.edge.input_guard._read", None)
+
+    response = client.generic("POST", ME, b"{}", content_type="application/json")
+
+    assert response.status_code == 401
 
 
 @pytest.mark.requirement("edge:host")
