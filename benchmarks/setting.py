@@ -153,7 +153,7 @@ class Setting:
     def server_cpu_s(self) -> dict[str, float]:
         """CPU seconds of PostgreSQL (with its backends, those that ended too) and of Valkey."""
         return {
-            name: cpu_s(session_pids(self._servers.processes[name].pid), with_dead_children=True)
+            name: cpu_s(tree_pids(self._servers.processes[name].pid), with_dead_children=True)
             for name in ("postgres", "redis")
         }
 
@@ -225,6 +225,18 @@ def session_pids(session: int) -> list[int]:
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and (fields := _stat(int(entry.name))) and int(fields[3]) == session:
             found.append(int(entry.name))
+    return found
+
+
+def tree_pids(root: int) -> list[int]:
+    """A process and its descendants (PostgreSQL's backends have sessions of their own)."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and (fields := _stat(int(entry.name))):
+            children.setdefault(int(fields[1]), []).append(int(entry.name))
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
     return found
 
 

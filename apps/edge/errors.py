@@ -13,6 +13,7 @@ from kernel.web.problem import as_platform_error, problem_response
 
 log = structlog.get_logger("edge")
 API_PREFIX = "/v1/"
+KEPT_HEADERS = frozenset({"Allow", "X-Request-Id", "X-Correlation-Id"})
 
 _BY_STATUS: dict[int, errors.PlatformError] = {
     400: errors.BadRequestError("The request cannot be understood."),
@@ -34,8 +35,8 @@ class ErrorHandler:
         if response.status_code >= 400 and is_page and request.path_info.startswith(API_PREFIX):
             # Django's own page for an error that no view of ours made.
             problem = problem_response(request, _BY_STATUS.get(response.status_code) or errors.PlatformError())
-            if "Allow" in response:
-                problem["Allow"] = response["Allow"]
+            for name in KEPT_HEADERS & set(response.headers):
+                problem[name] = response[name]
             return problem
         return response
 

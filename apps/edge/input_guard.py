@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import IO, cast
 
 from django.conf import settings
-from django.core.exceptions import DisallowedHost
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import HttpRequest, UnreadablePostError
 from django.http.response import HttpResponseBase
 
@@ -79,6 +79,8 @@ def _read(request: HttpRequest, *, declared: bool) -> bytes:
             stream = cast(IO[bytes], request.META["wsgi.input"])
             request._body = stream.read(settings.MAX_BODY_BYTES + 1)
         body = request.body
+    except RequestDataTooBig as error:
+        raise _too_large() from error
     except UnreadablePostError as error:
         raise BadRequestError("The body ended before its announced length.") from error
     if len(body) > settings.MAX_BODY_BYTES:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -114,7 +114,13 @@ def list_response(request: Request, *, route: str, owner_sub: str | None, dead_l
 class JobList(APIView):
     """Create a job, list one's own."""
 
-    @extend_schema(request=schemas.JobCreate, responses={202: schemas.JobAccepted}, parameters=[KEY_HEADER])
+    @extend_schema(
+        operation_id="create_job",
+        summary="Create a job",
+        request=schemas.JobCreate,
+        responses={202: schemas.JobAccepted},
+        parameters=[KEY_HEADER],
+    )
     def post(self, request: Request) -> HttpResponse:
         key = schemas.idempotency_key(request.headers.get("Idempotency-Key"))
         body = parse_body(schemas.JobCreate, request.data)
@@ -128,7 +134,9 @@ class JobList(APIView):
         )
         return accepted_response(request._request, accepted, 200 if accepted.replayed else 202)
 
-    @extend_schema(parameters=LIST_PARAMETERS, responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="list_jobs", summary="List your jobs", parameters=LIST_PARAMETERS, responses=OpenApiTypes.OBJECT
+    )
     def get(self, request: Request) -> HttpResponse:
         refuse_unknown_parameters(request, {"status", "type", "limit", "page_token"})
         return list_response(request, route="jobs", owner_sub=principal_of(request).sub)
@@ -137,7 +145,9 @@ class JobList(APIView):
 class JobTypes(APIView):
     """The job types and the JSON Schemas of their payloads."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="list_job_types", summary="Job types and their payload schemas", responses=OpenApiTypes.OBJECT
+    )
     def get(self, request: Request) -> HttpResponse:
         return json_response(schemas.types_out(), headers={"Cache-Control": "private, max-age=30"})
 
@@ -145,11 +155,16 @@ class JobTypes(APIView):
 class JobStats(APIView):
     """Counts of one's own jobs over the last hours."""
 
-    @extend_schema(parameters=[OpenApiParameter("hours", int)], responses=OpenApiTypes.OBJECT)
+    @extend_schema(
+        operation_id="job_stats",
+        summary="Counts of your jobs",
+        parameters=[OpenApiParameter("hours", int)],
+        responses=OpenApiTypes.OBJECT,
+    )
     def get(self, request: Request) -> HttpResponse:
         refuse_unknown_parameters(request, {"hours"})
         raw = request.query_params.get("hours", "24")
-        if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= 720:
+        if not raw.isascii() or not raw.isdigit() or len(raw) > 6 or not 1 <= int(raw) <= 720:
             raise BadRequestError("hours must be a whole number from 1 to 720.", code="invalid_hours")
         principal = principal_of(request)
         owner_sub = None if principal.is_admin else principal.sub
@@ -159,7 +174,7 @@ class JobStats(APIView):
 class JobDetail(APIView):
     """Read a job, or ask it to stop."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="get_job", summary="Read a job", responses=OpenApiTypes.OBJECT)
     def get(self, request: Request, job_id: str) -> HttpResponse:
         job = selectors.get_job(principal_of(request), parse_id(job_id))
         etag = schemas.job_etag(job)
@@ -168,7 +183,7 @@ class JobDetail(APIView):
             return HttpResponse(status=304, headers=headers)
         return json_response(schemas.job_out(job), headers=headers)
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @extend_schema(operation_id="cancel_job", summary="Ask a job to stop", responses=OpenApiTypes.OBJECT)
     def delete(self, request: Request, job_id: str) -> HttpResponse:
         parsed = parse_id(job_id)
         status, ended = services.cancel_job(principal_of(request), parsed)
@@ -184,6 +199,8 @@ class JobEventPage(APIView):
     server-sent events, which the ASGI server answers (``Accept: text/event-stream``, resume by ``Last-Event-ID``)."""
 
     @extend_schema(
+        operation_id="job_events",
+        summary="Stream of events, or a page of them",
         parameters=[
             OpenApiParameter("format", str),
             OpenApiParameter("after", int),
@@ -219,7 +236,9 @@ class JobEventPage(APIView):
 class JobRetry(APIView):
     """Run an ended job again, as a new job."""
 
-    @extend_schema(request=None, responses={202: schemas.JobAccepted})
+    @extend_schema(
+        operation_id="retry_job", summary="Run an ended job again", request=None, responses={202: schemas.JobAccepted}
+    )
     def post(self, request: Request, job_id: str) -> HttpResponse:
         accepted = services.retry_job(principal_of(request), parse_id(job_id), request_id=request_id_of(request))
         return accepted_response(request._request, accepted, 202)
@@ -229,6 +248,8 @@ class AdminJobList(APIView):
     """Every owner's jobs in the administrator's tenant; ``?dead_letter=true`` shows those that await a retry."""
 
     @extend_schema(
+        operation_id="admin_list_jobs",
+        summary="Every owner's jobs in the tenant",
         parameters=[*LIST_PARAMETERS, OpenApiParameter("owner", str), OpenApiParameter("dead_letter", bool)],
         responses=OpenApiTypes.OBJECT,
     )
@@ -237,16 +258,28 @@ class AdminJobList(APIView):
             raise ForbiddenError("Forbidden: missing permission", required_scopes=["admin:all"])
         refuse_unknown_parameters(request, {"status", "type", "limit", "page_token", "owner", "user_id", "dead_letter"})
         owner = request.query_params.get("owner") or request.query_params.get("user_id")
+        if owner and "\0" in owner:
+            raise BadRequestError("owner: a name does not contain NUL.", code="invalid_filter")
         dead = request.query_params.get("dead_letter", "false") == "true"
         return list_response(request, route="admin-jobs", owner_sub=owner, dead_letters=dead)
 
-    @extend_schema(request=schemas.JobCreate, responses={202: schemas.JobAccepted}, parameters=[KEY_HEADER])
+    @extend_schema(
+        operation_id="admin_create_job",
+        summary="Create a job",
+        request=schemas.JobCreate,
+        responses={202: schemas.JobAccepted},
+        parameters=[KEY_HEADER],
+    )
     def post(self, request: Request) -> HttpResponse:
         if not principal_of(request).is_admin:
             raise ForbiddenError("Forbidden: missing permission", required_scopes=["admin:all"])
         return JobList.post(self, request)  # type: ignore[arg-type]
 
 
+@extend_schema_view(
+    get=extend_schema(operation_id="admin_get_job", summary="Read a job"),
+    delete=extend_schema(operation_id="admin_cancel_job", summary="Ask a job to stop"),
+)
 class AdminJobDetail(JobDetail):
     """As /v1/jobs/{id}, for administrators only."""
 

@@ -26,7 +26,7 @@ def parse_limit(raw: str | None) -> int:
     """1 to 50, 25 when absent; anything else is a BadRequestError."""
     if raw is None or raw == "":
         return LIMIT_DEFAULT
-    if not raw.isascii() or not raw.isdigit() or not 1 <= int(raw[:6]) <= LIMIT_MAX:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 6 or not 1 <= int(raw) <= LIMIT_MAX:
         raise BadRequestError(f"limit must be a whole number from 1 to {LIMIT_MAX}.", code="invalid_limit")
     return int(raw)
 

@@ -1,5 +1,6 @@
 """A tenant and people of its own for each test; requests through the whole stack of layers."""
 
+import base64
 import secrets
 import threading
 import time
@@ -14,11 +15,12 @@ from apps.identity import issuer
 from apps.identity.issuer import own_issuer, sign_access_token
 from apps.identity.models import User
 from apps.identity.rbac import scopes_of
-from apps.identity.services import ensure_user
+from apps.identity.services import ensure_application, ensure_user
 from apps.tenancy.models import Tenant
+from tests.integration.identity.cli import CALLBACK, PASSWORD, Cli
 from tests.unit.identity.forge import Forge
 
-PASSWORD = "correct horse battery"
+CONFIDENTIAL_SECRET = "a-secret-of-a-confidential-client"
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,26 @@ def eventually() -> Callable[..., None]:
             threading.Event().wait(0.05)
 
     return wait
+
+
+@pytest.fixture
+def make_cli(make_user: Callable[[str], User]) -> Callable[..., Cli]:
+    def make(role: str = "user") -> Cli:
+        client_id = f"cli-{secrets.token_hex(4)}"
+        ensure_application(client_id=client_id, name="Test CLI", redirect_uris=[CALLBACK], secret=None)
+        return Cli(client_id, make_user(role))
+
+    return make
+
+
+@pytest.fixture
+def cli(make_cli: Callable[..., Cli]) -> Cli:
+    return make_cli()
+
+
+@pytest.fixture
+def confidential() -> dict[str, str]:
+    """Headers by which a confidential client authenticates."""
+    client_id = f"svc-{secrets.token_hex(4)}"
+    ensure_application(client_id=client_id, name="Service", redirect_uris=[CALLBACK], secret=CONFIDENTIAL_SECRET)
+    return {"Authorization": "Basic " + base64.b64encode(f"{client_id}:{CONFIDENTIAL_SECRET}".encode()).decode()}

@@ -180,3 +180,14 @@ def test_the_handler_for_errors_of_inner_layers_answers_like_any_other() -> None
     assert response.status_code == 500
     assert json.loads(response.content)["code"] == "internal_error"
     assert b"secret" not in response.content
+
+
+@pytest.mark.requirement("edge:errors")
+def test_a_page_of_the_framework_is_replaced_and_keeps_its_names() -> None:
+    request = RequestFactory(SERVER_NAME="127.0.0.1").get(ME)
+    page = HttpResponse("<h1>Bad Request</h1>", status=400, headers={"X-Request-Id": "r-1"})
+
+    response = edge_errors.ErrorHandler(lambda request: page)(request)
+
+    assert json.loads(response.getvalue())["status"] == 400
+    assert response["X-Request-Id"] == "r-1"

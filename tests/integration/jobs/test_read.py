@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from apps.identity.principal import Principal
 from tests.by_hand import HandJob
 from tests.clients import Answer, Api
-from tests.factories import make_principal
+from tests.factories import make_principal, make_tenant, make_token
 
 
 def without_names(answer: Answer, job_id: str) -> tuple[int, dict[str, Any]]:
@@ -106,15 +107,12 @@ def test_a_client_that_holds_another_version_gets_the_body(api: Api, principal: 
 
 
 @pytest.mark.requirement("jobs:own-only")
-@pytest.mark.parametrize("method", ["GET", "DELETE"])
-@pytest.mark.parametrize("suffix", ["", "/events?format=json", "/retry"])
+@pytest.mark.parametrize(
+    ("method", "suffix"), [("GET", ""), ("DELETE", ""), ("GET", "/events?format=json"), ("POST", "/retry")]
+)
 def test_a_job_of_others_is_as_missing_as_one_that_never_was(
     api: Api, colleague: Api, stranger: Api, principal: Principal, method: str, suffix: str
 ) -> None:
-    if suffix == "/retry":
-        method = "POST"
-    elif suffix and method == "DELETE":
-        pytest.skip("events are only read")
     theirs, nobodys = str(HandJob(principal).id), str(uuid4())
 
     expected = without_names(colleague.request(method, f"/v1/jobs/{nobodys}{suffix}"), nobodys)
@@ -129,8 +127,6 @@ def test_a_job_of_others_is_as_missing_as_one_that_never_was(
 
 @pytest.mark.requirement("jobs:own-only")
 def test_a_name_is_no_identity_across_tenants(api: Api, api_url: str, principal: Principal) -> None:
-    from tests.factories import make_tenant, make_token
-
     namesake = Api(api_url, make_token(make_tenant(), sub=principal.sub))
     job_id = api.submit("test")
 
@@ -183,6 +179,6 @@ def test_stats_count_the_callers_jobs_by_status_and_type(
 @pytest.mark.requirement("jobs:stats")
 @pytest.mark.parametrize("hours", ["0", "721", "-1", "x", "", "1e9", "٣", "0000019999999999"])
 def test_a_window_that_makes_no_sense_is_refused(api: Api, hours: str) -> None:
-    answer = api.get(f"/v1/jobs/stats?hours={hours.encode().hex() if not hours.isascii() else hours}")
+    answer = api.get(f"/v1/jobs/stats?hours={quote(hours)}")
 
     assert answer.status == 400
