@@ -47,7 +47,9 @@ class Bench:
         path = write_plan(self.setting.home / "plan.json", plan)
         cpu_s = server.process.cpu_s()
         command = [sys.executable, str(ROOT / "benchmarks" / "load.py"), str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=self.seconds + 60)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=self.seconds + 60)
+        if done.returncode:
+            raise RuntimeError(f"the load generator failed: {done.stderr[-2000:]}")
         result: dict[str, float] = json.loads(done.stdout)
         if result.pop("failures") or not result["answers"]:
             raise RuntimeError(f"{server.name}, {method}, {clients} clients: {done.stdout}")

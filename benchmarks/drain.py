@@ -56,11 +56,12 @@ def drain(setting: Setting, client: redis.Redis, consumer: consumers.Consumer, j
 
 def enqueue_rates(client: redis.Redis, jobs: int) -> dict[str, float]:
     """Jobs a second that one process puts on the queue, one at a time."""
-    from apps.jobs import mirror
     from peers.stock_celery import STAGED, app
     from peers.stock_celery import noop as celery_noop
     from peers.stock_dramatiq import noop as dramatiq_noop
     from peers.stock_dramatiq import staged
+
+    from apps.jobs import mirror
 
     tenant_id, moment = uuid4(), report.utc_now()
 

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -50,8 +51,7 @@ class Client(asyncio.Protocol):
         self.expected = f"HTTP/1.1 {plan.expect} ".encode()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.send()
 
     def send(self) -> None:
@@ -66,8 +66,10 @@ class Client(asyncio.Protocol):
             return
         head = self.buffer[:head_end].lower()
         at = head.find(b"content-length: ")
-        length = int(head[at + 16 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
-        if len(self.buffer) < head_end + 4 + length:
+        if at < 0 and b"transfer-encoding: chunked" in head:
+            if not self.buffer.endswith(b"\r\n0\r\n\r\n"):
+                return
+        elif len(self.buffer) < head_end + 4 + (int(head[at + 16 :].split(b"\r\n", 1)[0]) if at >= 0 else 0):
             return
         if self.counting:
             if self.buffer.startswith(self.expected):

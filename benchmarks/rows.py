@@ -70,6 +70,12 @@ class Rows:
         for table in ("jobs", "job_events"):
             self.connection.execute(f"VACUUM ANALYZE {table}")
 
+    def some_ended(self, count: int) -> list[UUID]:
+        """Ids of ended jobs from all over the table."""
+        sql = "SELECT id FROM jobs WHERE id > gen_random_uuid() AND status = 'finished' ORDER BY id LIMIT 1"
+        found = (self.scalar(sql) for _ in range(2 * count))
+        return [job_id for job_id in found if job_id is not None][:count]
+
     def unfinished(self) -> int:
         """Jobs not ended yet."""
         return self.scalar("SELECT count(*) FROM jobs WHERE status = 'queued'") + self.scalar(

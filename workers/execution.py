@@ -39,6 +39,7 @@ class Execution:
         self.stop_reason: str | None = None
         self.stopped_at: float | None = None
         self.closed = False
+        self.ending = False
         self._emit = emit
         self._stop = threading.Event()
         self._lock = threading.Lock()

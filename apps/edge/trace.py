@@ -1,14 +1,14 @@
 """Every request has two names: one of its own, and one it shares with whatever it is part of. Logs carry both."""
 
 import re
-import secrets
 from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-_SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+from kernel.ids import request_id_of
+
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.ASCII)
 
 
@@ -19,8 +19,8 @@ class TraceContext:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        request_id = sane_id(request.headers.get("X-Request-Id")) or new_id()
-        correlation_id = sane_id(request.headers.get("X-Correlation-Id")) or request_id
+        request_id = request_id_of(request.headers.get("X-Request-Id"))
+        correlation_id = request_id_of(request.headers.get("X-Correlation-Id"), request_id)
         request.request_id, request.correlation_id = request_id, correlation_id  # type: ignore[attr-defined]
         context = {"request_id": request_id, "correlation_id": correlation_id}
         if trace := _TRACEPARENT.fullmatch(request.headers.get("traceparent", "")):
@@ -31,13 +31,3 @@ class TraceContext:
         response["X-Request-Id"] = request_id
         response["X-Correlation-Id"] = correlation_id
         return response
-
-
-def sane_id(value: str | None) -> str | None:
-    """The caller's id if it is short and plain enough for logs and headers, else None."""
-    return value if value and _SANE.fullmatch(value) else None
-
-
-def new_id() -> str:
-    """32 hexadecimal digits, which also serve as a W3C trace id."""
-    return secrets.token_hex(16)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.identity import standing
 from apps.identity.issuer import keyring, own_issuer
 from apps.identity.jwks import HttpJwks
 from apps.identity.tokens import verifier
@@ -11,6 +12,8 @@ from apps.identity.tokens import verifier
 
 def issuer_health() -> dict[str, Any]:
     """{issuer, kind, ...}. LookupError when the trusted issuer's keys cannot be had."""
+    if standing.current.is_degraded:
+        raise LookupError("revocations cannot be read; what was last known is still used")
     if not settings.OIDC_ISSUER:
         return {"issuer": own_issuer(), "kind": "built-in", "keys": len(keyring().keys())}
     source = verifier().keys

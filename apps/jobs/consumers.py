@@ -151,7 +151,7 @@ def _retry_ms(raw: str | None) -> int:
     """What the client asked for, or a default with jitter, so that a thousand clients do not come back at once."""
     if raw is None:
         return RETRY_DEFAULT_MS + random.randrange(RETRY_DEFAULT_MS // 5)
-    if not raw.isascii() or not raw.isdigit() or not RETRY_MIN_MS <= int(raw[:8]) <= RETRY_MAX_MS:
+    if not raw.isascii() or not raw.isdigit() or len(raw) > 8 or not RETRY_MIN_MS <= int(raw) <= RETRY_MAX_MS:
         raise BadRequestError(f"retry_ms must lie between {RETRY_MIN_MS} and {RETRY_MAX_MS}.", code="invalid_retry_ms")
     return int(raw)
 

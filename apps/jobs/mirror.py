@@ -12,7 +12,7 @@ import structlog
 from django.conf import settings
 from pydantic_core import to_json
 
-from apps.jobs.states import TERMINAL
+from apps.jobs.states import RUNNING, TERMINAL
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
 from kernel.clock import iso
@@ -22,6 +22,7 @@ from kernel.wakeups import queue_wakeup
 
 log = structlog.get_logger("mirror")
 Row = dict[str, Any]
+REFRESH_TTL_EVERY = 50  # events of a running job
 
 
 def queue_key(job_type: str, priority: int) -> str:
@@ -64,13 +65,14 @@ def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
                 "updated_at": iso(last["created_at"]) or "",
             },
         )
-        pipe.expire(state, JOBS_STATE.ttl_s or 0)
         pipe.rpush(ring, *(event_json(line) for line in lines))
         if last["last_seq"] > settings.EVENT_RING_LENGTH:
             pipe.ltrim(ring, -settings.EVENT_RING_LENGTH, -1)
-        pipe.expire(ring, JOBS_EVENTS.ttl_s or 0)
         if last["status"] in TERMINAL:
             pipe.delete(JOBS_CANCEL(id=job_id))
+        if last["status"] != RUNNING or last["last_seq"] % REFRESH_TTL_EVERY == 0:
+            pipe.expire(state, JOBS_STATE.ttl_s or 0)
+            pipe.expire(ring, JOBS_EVENTS.ttl_s or 0)
         wake[str(job_id)] = last["last_seq"]
     queue_wakeup(pipe, wake)
 
@@ -110,15 +112,16 @@ def enqueue(rows: list[Row], *, idempotency: str | None = None) -> bool:
     return _attempt("enqueue", fill)
 
 
-def give_back(rows: list[Row]) -> bool:
-    """Jobs that are queued again go to the taking end (RPUSH), ahead of those that never started."""
+def announce(shown: list[Row], returned: list[Row]) -> bool:
+    """Show moves and events; then put the ids of ``returned``, jobs that are queued again, at the taking end (RPUSH),
+    ahead of those that never started."""
 
     def fill(pipe: redis.client.Pipeline) -> None:
-        _mirror(pipe, rows)
-        for row in rows:
+        _mirror(pipe, shown)
+        for row in returned:
             pipe.rpush(queue_key(row["type"], row["priority"]), str(row["id"]))
 
-    return not rows or _attempt("give_back", fill)
+    return not shown or _attempt("announce", fill)
 
 
 def rehint(job_type: str, high: bool, ids: list[UUID]) -> bool:

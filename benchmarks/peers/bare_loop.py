@@ -3,7 +3,6 @@
 import os
 
 import redis
-
 from peers.tally import tally
 
 QUEUE = "bench:bare"

@@ -42,7 +42,7 @@ from kernel.wakeups import GROUP_CHANNEL  # noqa: E402
 POOL_MAX = int(os.environ.get("BENCH_TWIN_POOL_MAX", "10"))
 CASTS = {"id": "uuid", "tenant_id": "uuid", "retry_of": "uuid", "key_ttl_s": "float8", "priority": "int"}
 CASTS |= {"max_attempts": "int", "payload": "jsonb", "principal": "jsonb"}
-STATE_COLUMNS = "status type owner_sub last_seq attempt".split()
+STATE_COLUMNS = ["status", "type", "owner_sub", "last_seq", "attempt"]
 
 
 def _positional(sql: str) -> tuple[str, list[str]]:
@@ -122,7 +122,12 @@ async def _enqueue(client: redis.asyncio.Redis, row: asyncpg.Record, event: byte
     state, ring = JOBS_STATE(id=row["id"]), JOBS_EVENTS(id=row["id"])
     pipe = client.pipeline(transaction=False)
     fields = {name: row[name] for name in STATE_COLUMNS}
-    fields |= {"tenant_id": str(row["tenant_id"]), "worker_id": "", "progress": "", "updated_at": _iso(row["created_at"])}
+    fields |= {
+        "tenant_id": str(row["tenant_id"]),
+        "worker_id": "",
+        "progress": "",
+        "updated_at": _iso(row["created_at"]),
+    }
     pipe.hset(state, mapping=fields)
     pipe.expire(state, JOBS_STATE.ttl_s or 0)
     pipe.rpush(ring, event)

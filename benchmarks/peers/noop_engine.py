@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from apps.jobs import ledger, mirror
 from peers.tally import tally
+
+from apps.jobs import ledger, mirror
 from workers.engine.ledger import LedgerThread
 from workers.handlers import registry
 

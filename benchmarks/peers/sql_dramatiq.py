@@ -1,7 +1,6 @@
 """Peer (e): Dramatiq, whose actor runs the job's SQL."""
 
 import dramatiq
-
 from peers.one_job import run_one
 from peers.stock_dramatiq import broker
 

@@ -3,7 +3,6 @@
 import os
 
 import redis
-
 from peers.one_job import run_one
 
 QUEUE = "bench:sql"

@@ -3,7 +3,6 @@
 import os
 
 from celery import Celery
-
 from peers.tally import tally
 
 QUEUE = "bench-celery"

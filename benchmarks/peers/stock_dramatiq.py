@@ -4,7 +4,6 @@ import os
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
-
 from peers.tally import tally
 
 URL = os.environ["REDIS_URL"]

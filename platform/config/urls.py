@@ -7,4 +7,7 @@ urlpatterns = [
     path("", include("apps.identity.urls")),  # /v1/auth, /oidc
     path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
 ]
+handler400 = "apps.edge.errors.bad_request"
+handler403 = "apps.edge.errors.forbidden"
 handler404 = "apps.edge.errors.not_found"
+handler500 = "apps.edge.errors.server_error"

@@ -9,4 +9,5 @@ class TaskName:
     JOBS_RUN: Final = "jobs.run"
     MAINTENANCE_PREFIX: Final = "maintenance."
     MAINTENANCE_CLEANUP: Final = "maintenance.cleanup"
+    MAINTENANCE_TOKENS: Final = "maintenance.tokens"
     MAINTENANCE_PARTITIONS: Final = "maintenance.partitions"

@@ -119,7 +119,9 @@ def attempts_only_grow(records: list[Record], after: Snapshot) -> Iterator[Viola
         moves = [event.data for event in after.events.get(job_id, []) if event.type == "status"]
         starts = [move["attempt"] for move in moves if move["to"] == "running"]
         if starts != list(range(1, job["attempt"] + 1)):
-            yield Violation("attempts_only_grow", job_id, f"started as {starts}, but the row's attempt is {job['attempt']}")
+            yield Violation(
+                "attempts_only_grow", job_id, f"started as {starts}, but the row's attempt is {job['attempt']}"
+            )
         attempts = [move["attempt"] for move in moves if move.get("attempt") is not None]
         if attempts != sorted(attempts):
             yield Violation("attempts_only_grow", job_id, f"attempts went back: {attempts}")

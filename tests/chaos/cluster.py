@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
+
 from devkit.datadir import DataDir, free_port
 from devkit.postgres_server import PostgresServer
 from devkit.processes import POLL_S, ManagedProcess
 from devkit.redis_server import RedisServer
-
 from tests.chaos.nodes import ROOT, Node, Supervisor
 from tests.chaos.schema import EFFECTS_SCHEMA
 from tests.clients import Api, is_up, wait_for
@@ -49,6 +49,7 @@ class Platform:
         self.servers: list[ManagedProcess] = []
         self.web: Web
         self.workers: list[Worker] = []
+        self.files_at_start: dict[int, int] = {}  # process id -> open files when first looked at
 
     # -- life
     def start(self) -> None:
@@ -110,7 +111,9 @@ class Platform:
         """Web servers answer, workers beat."""
         for node in nodes:
             if isinstance(node, Web):
-                wait_for(lambda node=node: is_up(node.url), limit_s=limit_s, what=f"{node.name} answering", every_s=0.05)
+                wait_for(
+                    lambda node=node: is_up(node.url), limit_s=limit_s, what=f"{node.name} answering", every_s=0.05
+                )
             else:
                 wait_for(lambda node=node: self.beats(node), limit_s=limit_s, what=f"{node.name} beating", every_s=0.05)
 
@@ -131,7 +134,7 @@ class Platform:
 
     # -- servers
     def start_postgres(self) -> float:
-        """Start it, as often as it takes (a killed postmaster's children may still hold its memory). Returns seconds."""
+        """Start it, as often as it takes: a dead postmaster's children may hold its memory. Returns seconds."""
         return self._start_server(self.postgres_process, self.postgres)
 
     def start_redis(self, *, empty: bool = False) -> float:
@@ -195,10 +198,20 @@ class Web(Node):
         super().__init__(name, command, env, home / f"chaos-{name}.log")
         self.url = f"http://127.0.0.1:{port}"
 
+    def is_ready(self) -> bool:
+        """It answers."""
+        return is_up(self.url)
+
 
 class Worker(Node):
     """One Celery worker whose ``test`` jobs leave an effect behind (tests/chaos/effects.py)."""
 
     def __init__(self, name: str, env: Mapping[str, str], home: Path) -> None:
         worker = ["worker", "--hostname", f"{name}@chaos", "--loglevel", "INFO", "-I", "tests.chaos.effects"]
-        super().__init__(name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"chaos-{name}.log")
+        super().__init__(
+            name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"chaos-{name}.log"
+        )
+
+    def is_ready(self) -> bool:
+        """Its consumer has started, after looking for its neighbours for a second."""
+        return "ready." in self.log_since(self.log_began_at)

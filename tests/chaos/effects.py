@@ -3,7 +3,8 @@ some that misbehave.
 
 At its end a ``test`` job writes to chaos_effects, as to an external resource that knows fencing tokens: it refuses a
 token that is not the job's, and takes one write a job. With AGENTIC_FENCING_ENABLED=false it takes everything.
-Payload ``chaos``: ``kill`` kills the worker, ``spin`` computes for ever, ``block`` sleeps where no interrupt reaches.
+Payload ``chaos``: ``kill`` kills the worker, ``spin`` computes for ever, ``block`` sleeps where no interrupt reaches,
+``nap`` sleeps duration_ms without looking up and then ends, whatever has happened meanwhile.
 """
 
 import os
@@ -14,8 +15,8 @@ from typing import Any
 
 import psycopg
 from django.conf import settings
-from kernel import engine_db
 
+from kernel import engine_db
 from workers.execution import Execution
 from workers.handlers import registry, selftest
 
@@ -71,6 +72,10 @@ def run(job: Execution) -> dict[str, Any]:
                 pass
         case "block":
             time.sleep(BLOCK_S)
+        case "nap":
+            time.sleep(job.payload["duration_ms"] / 1000)
+            leave_effect(job)
+            return {"status": "completed"}
     result = selftest.run(job)
     leave_effect(job)
     return result

@@ -31,7 +31,9 @@ class Caller:
         self._turn += 1
         return http.client.HTTPConnection(urlsplit(urls[self._turn % len(urls)]).netloc, timeout=limit_s)
 
-    def ask(self, kind: str, method: str, path: str, body: Any = None, **facts: Any) -> tuple[int, dict[str, str], bytes]:
+    def ask(
+        self, kind: str, method: str, path: str, body: Any = None, **facts: Any
+    ) -> tuple[int, dict[str, str], bytes]:
         """One try. (0, {}, b"") when no answer came. Every answer goes into the history."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         headers |= {"Idempotency-Key": facts["key"]} if "key" in facts else {}
@@ -52,7 +54,9 @@ class Caller:
         self.history.add("answer", "ok", of=kind, **seen, **facts)
         return status, answered, content
 
-    def submit(self, type_name: str = "test", payload: dict[str, Any] | None = None, limit_s: float = 60.0) -> str | None:
+    def submit(
+        self, type_name: str = "test", payload: dict[str, Any] | None = None, limit_s: float = 60.0
+    ) -> str | None:
         """Post one job under one key until it is accepted; its id, None when the limit or the stop came first."""
         key, body = uuid4().hex, {"type": type_name, "payload": payload or {}}
         deadline_s = time.monotonic() + limit_s
@@ -141,7 +145,12 @@ class Load:
         return Caller(self.history, self._token, self._urls, self._patience)
 
     def submitters(
-        self, count: int, *, per_s: float, job: Callable[[], tuple[str, dict[str, Any]]], follow_share: float = 0.1,
+        self,
+        count: int,
+        *,
+        per_s: float,
+        job: Callable[[], tuple[str, dict[str, Any]]],
+        follow_share: float = 0.1,
         cancel_share: float = 0.0,
     ) -> None:
         """``count`` threads, together about ``per_s`` jobs a second."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from devkit import shim
-
 from tests.clients import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +26,7 @@ class Node:
         self.name, self.command, self.env, self.log_path = name, command, dict(env), log_path
         self.supervised = False
         self.deaths: list[int] = []
+        self.log_began_at = 0
         self._popen: subprocess.Popen[bytes] | None = None
         self._lock = threading.RLock()
 
@@ -37,6 +37,7 @@ class Node:
 
     def start(self) -> None:
         with self._lock, self.log_path.open("ab") as log:
+            self.log_began_at = log.tell()
             self._popen = subprocess.Popen(
                 shim.wrap(self.command, death_signal=signal.SIGKILL),
                 cwd=ROOT,
@@ -104,9 +105,6 @@ class Node:
         with self.log_path.open("rb") as log:
             log.seek(offset)
             return log.read().decode(errors="replace")
-
-    def log_size(self) -> int:
-        return self.log_path.stat().st_size if self.log_path.exists() else 0
 
 
 class Supervisor(threading.Thread):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos import verdict
@@ -10,6 +11,7 @@ from tests.chaos.checker import Snapshot
 from tests.chaos.cluster import Platform
 from tests.chaos.history import History
 from tests.chaos.load import Caller, Load
+from tests.chaos.nodes import Node
 from tests.clients import Api, wait_for
 from tests.factories import make_token
 
@@ -28,7 +30,7 @@ class Scenario:
         self.token = make_token(self.tenant, "user", "chaos", ttl_s=7200)  # type: ignore[arg-type]
         self.urls = [platform.web.url]
         self.load = Load(history, self.token, lambda: self.urls)
-        self._files = verdict.open_files(platform.nodes)
+        verdict.note_files(platform)
 
     def caller(self) -> Caller:
         return self.load.caller()
@@ -77,6 +79,35 @@ class Scenario:
             what=f"{count} jobs running",
         )
 
+    def running_on(self, node: Node) -> list[str]:
+        """Ids of this tenant's jobs that this worker process has in hand."""
+        sql = "SELECT id::text FROM jobs WHERE tenant_id = %s AND status = 'running' AND lease_owner LIKE %s"
+        return [row[0] for row in self.platform.query(sql, [self.tenant.id, f"{node.name}@%:{node.pid}:%"])]
+
+    def is_at_rest(self) -> bool:
+        return not verdict.open_jobs(self.platform, self.tenant.id)
+
+    def refused_effects(self) -> int:
+        """Writes that the fenced resource refused because their token was old."""
+        sql = """SELECT count(*) FROM chaos_effects WHERE reason = 'stale'
+            AND job_id IN (SELECT id FROM jobs WHERE tenant_id = %s)"""
+        return int(self.platform.query(sql, [self.tenant.id])[0][0])
+
+    def ended_at_s(self, job_id: str) -> float:
+        """Wall-clock second of its end."""
+        at = self.platform.query("SELECT completed_at FROM jobs WHERE id = %s", [job_id])[0][0]
+        return float(at.timestamp())
+
+    def ended_since(self, at_s: float) -> int:
+        """How many jobs have ended since that wall-clock second."""
+        sql = "SELECT count(*) FROM jobs WHERE tenant_id = %s AND completed_at > to_timestamp(%s)"
+        return int(self.platform.query(sql, [self.tenant.id, at_s])[0][0])
+
+    def seconds_to_start(self, ids: Iterable[str]) -> list[float]:
+        """From the row's commit to its first start, sorted."""
+        sql = "SELECT queue_latency_ms / 1000.0 FROM jobs WHERE id = ANY(%s::uuid[]) ORDER BY 1"
+        return [float(row[0]) for row in self.platform.query(sql, [list(ids)])]
+
     def starts(self) -> dict[str, list[tuple[float, str, int]]]:
         """Job id -> (wall-clock second, worker, attempt) of each start."""
         found: dict[str, list[tuple[float, str, int]]] = {}
@@ -91,7 +122,7 @@ class Scenario:
             after[0] - fault_at_s
             for job_id, starts in self.starts().items()
             if wanted is None or job_id in wanted
-            for before, after in zip(starts, starts[1:], strict=False)
+            for before, after in pairwise(starts)
             if before[0] <= fault_at_s < after[0]
         )
 
@@ -99,7 +130,7 @@ class Scenario:
         """Callers done, jobs ended, no violation, no file left open."""
         self.load.finish(limit_s)
         after = verdict.assert_sound(self.platform, self.history, self.tenant.id, limit_s)
-        verdict.assert_no_files_leaked(self._files)
+        verdict.assert_no_files_leaked(self.platform)
         return after
 
     def end(self) -> None:

@@ -24,9 +24,18 @@ def api_url(spawn: Callable[..., Any]) -> str:
 
 
 @pytest.fixture(scope="session")
-def worker(spawn: Callable[..., Any], api_url: str) -> Any:
+def worker_metrics_port() -> int:
+    """Where the shared worker shows its metrics."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def worker(spawn: Callable[..., Any], api_url: str, worker_metrics_port: int) -> Any:
     """A running worker for all job types."""
-    process = spawn("celery", "-A", "workers", "worker", "--hostname", "shared@test", name="worker")
+    process = spawn(
+        "celery", "-A", "workers", "worker", "--hostname", "shared@test",
+        name="worker", AGENTIC_METRICS_PORT=str(worker_metrics_port),
+    )  # fmt: skip
     wait_for(
         lambda: Api(api_url).get("/v1/health/components/workers").json["ok"], limit_s=30, what="the worker's heartbeat"
     )

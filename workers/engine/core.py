@@ -17,11 +17,11 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 
-from apps.jobs import mirror
 from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
+from workers.engine.announcer import Announcer
 from workers.engine.keeper import Heartbeat, Watch
 from workers.engine.ledger import LedgerThread
 from workers.engine.sweeper import Sweeper
@@ -45,10 +45,12 @@ class Engine:
         self.told: deque[tuple[str, Execution, str]] = deque(maxlen=2000)  # for Celery's task events
         self.stopping = False
         self._lock = threading.Lock()
+        self._ending = 0  # in hand, their handlers done, their end not committed yet
         self._in_hand: dict[UUID, Execution | None] = {}  # None: taken, not claimed yet
         self._work: queue.SimpleQueue[Execution | None] = queue.SimpleQueue()
         self._idle = threading.Condition(self._lock)
-        self.ledger = LedgerThread(self, self.worker)
+        self.announcer = Announcer()
+        self.ledger = LedgerThread(self, self.worker, self.announcer)
         self.heartbeat = Heartbeat(self)
         self.watch = Watch(self)
         self.sweeper = Sweeper(self)
@@ -56,7 +58,7 @@ class Engine:
     # -- life
     def start(self) -> None:
         """Start all threads. Works without Redis and without PostgreSQL: each waits for what it needs."""
-        for thread in (self.ledger, self.heartbeat, self.watch, self.sweeper):
+        for thread in (self.announcer, self.ledger, self.heartbeat, self.watch, self.sweeper):
             thread.start()
         for number in range(self.concurrency):
             self._start_handler_thread(number)
@@ -77,7 +79,8 @@ class Engine:
         for execution in self.executions():  # its handler never came to a checkpoint: fenced off, and given back
             self.ledger.submit_release(execution.job_id, execution.token)
         self.ledger.drain(5.0)
-        for thread in (self.watch, self.sweeper, self.heartbeat, self.ledger):
+        self.announcer.drain(2.0)
+        for thread in (self.watch, self.sweeper, self.heartbeat, self.ledger, self.announcer):
             thread.stop()
         self.heartbeat.say_goodbye()
         log.info("engine_stopped", worker=self.worker)
@@ -89,8 +92,12 @@ class Engine:
 
     # -- taking
     def credit(self) -> int:
-        """How many more jobs fit."""
-        return 0 if self.stopping else self.concurrency - len(self._in_hand)
+        """How many more jobs fit. One whose handler has ended makes room before its end is committed, so that the
+        next claim shares that commit; at most as many again may be in that state."""
+        if self.stopping:
+            return 0
+        in_hand = len(self._in_hand)
+        return min(self.concurrency - in_hand + self._ending, 2 * self.concurrency - in_hand)
 
     def take(self, ids: list[UUID]) -> None:
         """Ids from a queue. One already in hand is dropped; the rest are claimed in one statement."""
@@ -158,11 +165,12 @@ class Engine:
         if not ids:
             return
         with self._idle:
-            was_full = len(self._in_hand) >= self.concurrency
+            was_full = self.credit() <= 0
             for job_id in ids:
                 execution = self._in_hand.pop(job_id, None)
                 if execution is not None:
                     execution.closed = True
+                    self._ending -= execution.ending
             metrics.JOBS_RUNNING.set(len(self._in_hand))
             if not self._in_hand:
                 self._idle.notify_all()
@@ -198,6 +206,13 @@ class Engine:
         if outcome is not None:
             execution.flush(float("inf"))
             self.ledger.submit_outcome(outcome)
+            with self._lock:
+                was_full = self.credit() <= 0
+                if not execution.closed:
+                    execution.ending = True
+                    self._ending += 1
+            if was_full:
+                self.on_credit()
         elif execution.stop_reason == "shutdown":
             self.ledger.submit_release(execution.job_id, execution.token)
             self._forget([execution.job_id])
@@ -237,8 +252,8 @@ class Engine:
     def publish_rescued(self, rows: list[dict[str, Any]]) -> None:
         """Show what the sweeper moved; jobs that are queued again go to the head of their queue."""
         requeued = [row for row in rows if row["status"] == "queued"]
-        mirror.give_back(requeued)
-        mirror.publish([row for row in rows if row["status"] != "queued"])
+        self.announcer.give_back(requeued)
+        self.announcer.publish([row for row in rows if row["status"] != "queued"])
         metrics.JOBS_RESCUED.labels("requeued").inc(len(requeued))
         for row in rows:
             if row["event_type"] == "end":

@@ -2,7 +2,7 @@
 
 Claims, events, endings and returns queue up here; whatever has gathered while one commit was under way goes into the
 next (group commit), so that a busy process pays one commit for many jobs and an idle one waits for nobody. After each
-commit the same rows go to Redis in one pipeline.
+commit the announcer tells Redis.
 """
 
 import threading
@@ -15,10 +15,11 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from apps.jobs import ledger, mirror
+from apps.jobs import ledger
 from apps.jobs.ledger import NewEvent, Outcome
 from kernel import engine_db, metrics
 from kernel.failpoints import failpoint
+from workers.engine.announcer import Announcer
 from workers.engine.view import EngineView
 
 log = structlog.get_logger("ledger")
@@ -29,10 +30,11 @@ RECONNECT_S = (0.1, 0.2, 0.5, 1.0)
 class LedgerThread(threading.Thread):
     """``submit_*`` never block and may be called from any thread."""
 
-    def __init__(self, owner: EngineView, worker: str) -> None:
+    def __init__(self, owner: EngineView, worker: str, announcer: Announcer) -> None:
         super().__init__(name="ledger", daemon=True)
         self.owner = owner
         self.worker = worker
+        self.announcer = announcer
         self._condition = threading.Condition()
         self._claims: deque[UUID] = deque()
         self._events: deque[NewEvent] = deque()
@@ -148,7 +150,7 @@ class LedgerThread(threading.Thread):
             orphans = ledger.held_by(connection, claims, worker=self.worker)
             self._unsettled_claims = False
             if orphans:  # an earlier claim came through: hand those back first, then claim them like any other
-                mirror.publish(ledger.release(connection, orphans))
+                self.announcer.publish(ledger.release(connection, orphans))
         fencing = settings.FENCING_ENABLED
         told: list[dict[str, Any]] = []
         closed: list[dict[str, Any]] = []
@@ -218,8 +220,8 @@ class LedgerThread(threading.Thread):
                 }
                 unknown = [job_id for job_id in missed if job_id not in known]
             self.owner.on_claimed(claimed, missed, unknown)
-        mirror.publish([*told, *closed, *claimed])
-        mirror.give_back(freed)
+        self.announcer.publish([*told, *closed, *claimed])
+        self.announcer.give_back(freed)
 
     def _one_by_one(
         self, events: list[NewEvent], outcomes: list[Outcome], claims: list[UUID], releases: dict[UUID, int]

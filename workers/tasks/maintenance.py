@@ -1,5 +1,6 @@
 """Scheduled upkeep. Each task is one call, safe to run twice."""
 
+from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from kernel.task_names import TaskName
 from workers.celery import app
@@ -9,6 +10,12 @@ from workers.celery import app
 def cleanup() -> None:
     """Hourly: expired idempotency keys, old jobs, workers long gone."""
     retention.clean()
+
+
+@app.task(name=TaskName.MAINTENANCE_TOKENS)
+def tokens() -> None:
+    """Hourly: the built-in issuer's expired tokens."""
+    purge_expired_tokens()
 
 
 @app.task(name=TaskName.MAINTENANCE_PARTITIONS)

@@ -3,10 +3,9 @@
 from config.env import env
 from config.settings import prod
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DEBUG, ENVIRONMENT
+from config.settings.base import ENVIRONMENT
 
 env.refuse_unknown()
 if ENVIRONMENT == "prod":
     prod.check(globals())
     globals().update(prod.OVERRIDES)
-    DEBUG = False

@@ -139,6 +139,9 @@ ISSUER_KEYS_DIR = env.text(
     "AGENTIC_ISSUER_KEYS_DIR", ".dev/issuer-keys", "Directory of the built-in issuer's RSA keys (PEM)."
 )
 
+if ENVIRONMENT == "test":  # a password hash that takes its time is no use to a test
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.identity.permissions.PrincipalAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.identity.permissions.IsAuthenticated"],

@@ -10,7 +10,7 @@ SWEEPER_ENABLED = env.flag("AGENTIC_SWEEPER_ENABLED", True, "Off only to show th
 FENCING_ENABLED = env.flag("AGENTIC_FENCING_ENABLED", True, "Off only to show that effects then double.")
 MAX_ATTEMPTS = env.integer("AGENTIC_MAX_ATTEMPTS", 3, "Times a job may lose its worker before it is failed.", 1, 100)
 CANCEL_GRACE_S = env.number("AGENTIC_CANCEL_GRACE_S", 8.0, "Seconds a handler may ignore a cancellation.", 1.0)
-WORKER_CONCURRENCY = env.integer("AGENTIC_WORKER_CONCURRENCY", 16, "Jobs one worker process runs at once.", 1, 512)
+WORKER_CONCURRENCY = env.integer("AGENTIC_WORKER_CONCURRENCY", 32, "Jobs one worker process runs at once.", 1, 512)
 SHUTDOWN_GRACE_S = env.number("AGENTIC_SHUTDOWN_GRACE_S", 20.0, "Seconds a warm shutdown waits for jobs in hand.", 0.0)
 
 # The wire

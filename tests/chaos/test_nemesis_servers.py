@@ -1,0 +1,68 @@
+"""PostgreSQL and Valkey are killed, come back, come back empty, or stay away for a while; jobs in flight."""
+
+import time
+
+from tests.chaos import nemesis
+from tests.chaos.scenario import Scenario
+from tests.clients import wait_for
+
+P28_ANSWER_S, P28_BACK_S = 1.5, 5.0  # 503 "within about a second"
+P27_START_S = 2.0
+
+
+def test_postgres_is_killed_and_stays_away_for_a_while(run: Scenario) -> None:
+    """F15, P28: 503 with Retry-After within a second, back within 5; jobs in hand are not lost."""
+    nemesis.steady_load(run, per_s=20.0)
+    run.wait_running(2)
+    killed_at = len(run.history.records)
+    run.fault("kill postgres")
+    run.platform.kill_postgres()
+    nemesis.pause(3.0)
+    run.platform.start_postgres()
+    back_at_s = run.fault("postgres is back")
+    caller = run.caller()
+    assert caller.submit("test", {}, limit_s=P28_BACK_S)
+    assert time.time() - back_at_s < P28_BACK_S
+    wait_for(lambda: run.ended_since(back_at_s), limit_s=P28_BACK_S, what="jobs ending again")
+    nemesis.pause(1.0)
+
+    run.assert_sound()
+
+    answers = [r for r in run.history.records[killed_at:] if r["kind"] == "answer" and r.get("took_s") is not None]
+    assert any(answer["status"] == 503 for answer in answers)
+    slow = [answer for answer in answers if answer["status"] == 503 and answer["took_s"] > P28_ANSWER_S]
+    assert not slow, slow[:3]
+
+
+def test_valkey_is_killed_and_comes_back_with_its_data_and_then_empty(run: Scenario) -> None:
+    """F10: nothing is decided from what it holds."""
+    nemesis.steady_load(run, per_s=25.0)
+    for empty in (False, True):
+        run.submit_many(60, "test", {"duration_ms": 300})
+        run.fault("kill valkey", empty=empty)
+        run.platform.kill_redis()
+        run.platform.start_redis(empty=empty)
+        nemesis.pause(1.5)
+
+    after = run.assert_sound()
+
+    assert all(job["status"] == "finished" for job in after.jobs.values())
+
+
+def test_the_platform_works_without_valkey(run: Scenario) -> None:
+    """P27, P4: every answer is 2xx, and jobs start within 2 s, while it is away and after it is back."""
+    run.fault("kill valkey")
+    run.platform.kill_redis()
+    ids = nemesis.submit_and_read_for(run, seconds=7.0, per_s=8.0)
+    run.platform.start_redis()
+    run.fault("valkey is back")
+    later = nemesis.submit_and_read_for(run, seconds=3.0, per_s=8.0)
+
+    after = run.assert_sound()
+
+    refused = [r for r in run.history.of("answer") if r["of"] in ("submit", "read") and not 200 <= r["status"] < 300]
+    assert not refused, refused[:3]
+    assert len(after.jobs) == len(ids) + len(later)
+    during, since = run.seconds_to_start(ids), run.seconds_to_start(later)
+    assert during[-1] < P27_START_S, ("while it was away", during[-5:])
+    assert since[-1] < P27_START_S, ("after it was back", since[-5:])

@@ -1,0 +1,306 @@
+"""Every table of the database, as each role sees it: what belongs to a tenant is that tenant's alone."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import DatabaseError, connections, transaction
+from psycopg import sql
+
+from apps.identity.principal import Principal
+from apps.jobs.models import Job
+from kernel.tenant_context import current_tenant_id, tenant_scope
+from tests.by_hand import HandJob
+from tests.factories import make_principal, make_tenant
+
+# What cineca_app may read although it belongs to no tenant, and why that is no secret.
+SHARED = {
+    "worker_heartbeats": "names and counts of worker processes; health shows as much",
+}
+ROLES = ("cineca_app", "cineca_engine", "cineca_issuer")
+Connection = psycopg.Connection[Any]
+
+
+def connect(alias: str) -> Connection:
+    """A connection of the test's own, as the role behind this alias."""
+    database = settings.DATABASES[alias]
+    return psycopg.connect(
+        host=database["HOST"],
+        port=database["PORT"],
+        dbname=database["NAME"],
+        user=database["USER"],
+        password=database["PASSWORD"],
+        autocommit=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def superuser(admin_url: str) -> Iterator[Connection]:
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def app() -> Iterator[Connection]:
+    with connect("default") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def two() -> tuple[Principal, Principal]:
+    """A caller in each of two tenants, both with rows in every tenant-owned table."""
+    pair = make_principal(make_tenant()), make_principal(make_tenant())
+    for caller in pair:
+        HandJob(caller).claim().report("hello").finish()
+        with tenant_scope(caller.tenant_id), connections["default"].cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO idempotency_keys (tenant_id, owner_sub, method, route, key, request_hash, resource_id, "
+                "response_body, expires_at) VALUES (%s, 'x', 'POST', '/', 'k', 'h', gen_random_uuid(), '', now())",
+                [caller.tenant_id],
+            )
+    return pair
+
+
+def tables(superuser: Connection) -> dict[str, tuple[bool, bool, str | None]]:
+    """Every table: row security enabled, forced, and the column that says whose a row is."""
+    rows = superuser.execute(
+        "SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, (SELECT attname FROM pg_attribute a "
+        "WHERE a.attrelid = c.oid AND attname = 'tenant_id' AND NOT attisdropped) "
+        "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = 'public'"
+    ).fetchall()
+    return {name: (on, forced, "id" if name == "tenants" else column) for name, on, forced, column in rows}
+
+
+def app_may(superuser: Connection, table: str, privilege: str) -> bool:
+    row = superuser.execute(
+        "SELECT has_any_column_privilege('cineca_app', %s, %s)", [f"public.{table}", privilege]
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def as_tenant(connection: Connection, tenant_id: UUID | str | None) -> None:
+    """Within an open transaction: what kernel.tenant_context does."""
+    if tenant_id is not None:
+        connection.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
+
+
+def count(connection: Connection, table: str, where: str = "true") -> int:
+    query = sql.SQL("SELECT count(*) FROM {} WHERE " + where).format(sql.Identifier(table))  # type: ignore[arg-type]
+    row = connection.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def tenant_tables(superuser: Connection) -> dict[str, str]:
+    """The tables cineca_app may read, and their tenant column."""
+    return {
+        name: column
+        for name, (_, _, column) in tables(superuser).items()
+        if column and app_may(superuser, name, "SELECT")
+    }
+
+
+@pytest.mark.requirement("tenancy:every-table")
+def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Connection) -> None:
+    faults = []
+    for name, (enabled, forced, column) in tables(superuser).items():
+        readable = any(
+            app_may(superuser, name, privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "REFERENCES")
+        )
+        if column and not (enabled and forced):
+            faults.append(f"{name} has {column} and no forced row-level security")
+        elif readable and not column and name not in SHARED:
+            faults.append(f"{name} has no tenant and cineca_app may use it")
+
+    assert faults == []
+
+
+@pytest.mark.requirement("tenancy:every-table")
+def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
+    assert set(tenant_tables(superuser)) == {"tenants", "jobs", "job_events", "idempotency_keys"}
+    assert "job_events_default" in tables(superuser)
+    assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4
+
+
+@pytest.mark.requirement("tenancy:isolation")
+def test_raw_sql_as_one_tenant_never_sees_or_touches_anothers_rows(
+    superuser: Connection, app: Connection, two: tuple[Principal, Principal]
+) -> None:
+    mine, theirs = (caller.tenant_id for caller in two)
+
+    for table, column in tenant_tables(superuser).items():
+        total = count(superuser, table, f"{column} = '{mine}'")
+        assert total > 0, table
+        assert count(superuser, table, f"{column} = '{theirs}'") > 0, table
+        with app.transaction():
+            as_tenant(app, mine)
+            seen = app.execute(f"SELECT {column} FROM {table} WHERE true OR {column} = '{theirs}'").fetchall()
+            assert {row[0] for row in seen} == {mine}, table
+            assert len(seen) == total, table
+            for verb in ("UPDATE", "DELETE"):
+                if not superuser.execute("SELECT has_table_privilege('cineca_app', %s, %s)", [table, verb]).fetchone()[0]:
+                    continue
+                change = (
+                    f"UPDATE {table} SET {column} = {column} WHERE {column} = '{theirs}' OR true RETURNING {column}"
+                    if verb == "UPDATE"
+                    else f"DELETE FROM {table} RETURNING {column}"
+                )
+                with app.transaction(force_rollback=True):
+                    assert {row[0] for row in app.execute(change).fetchall()} <= {mine}, (verb, table)
+
+
+@pytest.mark.requirement("tenancy:isolation")
+def test_a_row_cannot_be_written_for_or_moved_to_another_tenant(
+    app: Connection, two: tuple[Principal, Principal]
+) -> None:
+    mine, theirs = (caller.tenant_id for caller in two)
+    insert = (
+        "INSERT INTO jobs (id, tenant_id, type, status, owner_sub, payload_json, principal_json, priority, last_seq, "
+        "attempt, crashes, max_attempts, token, request_id) "
+        "VALUES (gen_random_uuid(), %s, 'parked', 'queued', 'x', '{}', '{}', 0, 0, 0, 0, 3, 0, '')"
+    )
+
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), app.transaction():
+        as_tenant(app, mine)
+        app.execute(insert, [theirs])
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="row-level security"), app.transaction():
+        as_tenant(app, mine)
+        app.execute("UPDATE jobs SET tenant_id = %s", [theirs])
+
+
+@pytest.mark.requirement("tenancy:fail-closed")
+@pytest.mark.parametrize("context", [None, ""])
+def test_with_no_tenant_set_there_are_no_rows(superuser: Connection, app: Connection, context: str | None) -> None:
+    for table in tenant_tables(superuser):
+        with app.transaction():
+            as_tenant(app, context)
+            assert count(app, table) == 0, table
+
+
+@pytest.mark.requirement("tenancy:fail-closed")
+@pytest.mark.parametrize("context", ["x", "' OR true --", "00000000-0000-0000-0000-00000000000Z"])
+def test_a_tenant_that_is_no_id_is_an_error_not_a_view_of_everything(app: Connection, context: str) -> None:
+    with pytest.raises(psycopg.DataError), app.transaction():
+        as_tenant(app, context)
+        count(app, "jobs")
+
+
+@pytest.mark.requirement("tenancy:composite-key")
+def test_an_event_cannot_point_at_another_tenants_job(app: Connection, two: tuple[Principal, Principal]) -> None:
+    mine, theirs = two
+    job = HandJob(theirs)
+    with tenant_scope(theirs.tenant_id):
+        created_at = Job.objects.get(id=job.id).created_at
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation), app.transaction():
+        as_tenant(app, mine.tenant_id)
+        app.execute(
+            "INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json) "
+            "VALUES (%s, 99, %s, %s, 'log', '{}')",
+            [job.id, created_at, mine.tenant_id],
+        )
+
+
+@pytest.mark.requirement("tenancy:roles")
+@pytest.mark.parametrize("role", ROLES)
+def test_no_role_of_the_platform_is_above_the_fence(superuser: Connection, role: str) -> None:
+    flags = superuser.execute(
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = %s",
+        [role],
+    ).fetchone()
+    owned = superuser.execute("SELECT count(*) FROM pg_class WHERE relowner = %s::regrole", [role]).fetchone()
+    member_of = superuser.execute(
+        "SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", [role]
+    ).fetchone()
+
+    assert flags == (False,) * 5
+    assert owned == (0,)
+    assert member_of == (0,)
+
+
+@pytest.mark.requirement("tenancy:roles")
+@pytest.mark.parametrize("alias", ["default", "engine", "issuer"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY",
+        "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY",
+        "DROP POLICY tenant_isolation ON jobs",
+        "CREATE POLICY mine ON jobs USING (true)",
+        "DROP TRIGGER jobs_guard ON jobs",
+        "ALTER TABLE jobs DISABLE TRIGGER ALL",
+        "SET session_replication_role = replica",
+        "SET ROLE cineca_owner",
+        "SET SESSION AUTHORIZATION cineca_owner",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "COPY (SELECT 1) TO '/tmp/x'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "CREATE TABLE mine (x int)",
+        "CREATE EXTENSION dblink",
+        "TRUNCATE jobs",
+        "ALTER ROLE CURRENT_USER BYPASSRLS",
+    ],
+)
+def test_what_would_open_the_fence_is_refused(alias: str, statement: str) -> None:
+    with connect(alias) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+@pytest.mark.requirement("tenancy:roles")
+def test_the_application_cannot_delete_history_nor_read_the_partitions_directly(app: Connection) -> None:
+    for statement in (
+        "DELETE FROM jobs",
+        "DELETE FROM job_events",
+        "UPDATE job_events SET event_type = 'x'",
+        "SELECT * FROM job_events_default",
+        "SELECT ensure_job_events_partition(now()::date)",
+        "INSERT INTO worker_heartbeats (worker) VALUES ('x')",
+    ):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            app.execute(statement)
+
+
+@pytest.mark.requirement("tenancy:pooled-connection")
+def test_a_scope_leaves_nothing_behind_on_its_connection(two: tuple[Principal, Principal]) -> None:
+    def seen_without_a_scope() -> int:
+        with transaction.atomic(using="default"), connections["default"].cursor() as cursor:
+            cursor.execute("SELECT count(*), max(coalesce(current_setting('app.tenant_id', true), '')) FROM jobs")
+            rows, setting = cursor.fetchone()
+        assert setting in ("", None)
+        return int(rows)
+
+    with tenant_scope(two[0].tenant_id):
+        assert Job.objects.exists()
+    after_success = seen_without_a_scope()
+    with pytest.raises(DatabaseError), tenant_scope(two[0].tenant_id), connections["default"].cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    after_error = seen_without_a_scope()
+    with pytest.raises(KeyboardInterrupt), tenant_scope(two[1].tenant_id):
+        raise KeyboardInterrupt
+    after_interrupt = seen_without_a_scope()
+
+    assert (after_success, after_error, after_interrupt) == (0, 0, 0)
+    assert current_tenant_id() is None
+
+
+@pytest.mark.requirement("tenancy:pooled-connection")
+def test_scopes_of_two_tenants_in_turn_see_their_own_each(two: tuple[Principal, Principal]) -> None:
+    for _ in range(200):
+        for caller in two:
+            with tenant_scope(caller.tenant_id):
+                assert set(Job.objects.values_list("tenant_id", flat=True)) == {caller.tenant_id}
+
+
+@pytest.mark.requirement("tenancy:pooled-connection")
+def test_a_scope_inside_anothers_is_a_mistake(two: tuple[Principal, Principal]) -> None:
+    with tenant_scope(two[0].tenant_id):
+        with tenant_scope(two[0].tenant_id):
+            assert current_tenant_id() == two[0].tenant_id
+        with pytest.raises(RuntimeError), tenant_scope(two[1].tenant_id):
+            pass
+        with pytest.raises(TypeError), tenant_scope(str(uuid4())):  # type: ignore[arg-type]
+            pass
