@@ -55,7 +55,7 @@ async def connect(server: Server, token: str, ids: list[UUID], count: int) -> li
 
 
 async def measure(server: Server, token: str, ids: list[UUID], count: int, hold_s: float) -> dict[str, float]:
-    """kB a client, seconds to connect, and milliseconds until the first, the median and the last client had an event."""
+    """kB a client, seconds to connect, milliseconds until the first, the median and the last client had an event."""
     pids = server.process.pids
     for client in await connect(server, token, ids, WARM_UP_CLIENTS):
         client.transport.close()

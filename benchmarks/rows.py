@@ -44,8 +44,8 @@ WINDOW = """
 WITH mine AS (SELECT started_at, completed_at, lease_owner FROM jobs WHERE id = ANY(%(ids)s)),
 spans AS (SELECT min(started_at) AS began, max(completed_at) AS ended FROM mine GROUP BY lease_owner),
 bounds AS (SELECT max(began) AS opens, min(ended) AS closes FROM spans)
-SELECT count(*) FILTER (WHERE completed_at > opens AND completed_at <= closes), extract(epoch FROM closes - opens)::float,
-    count(*), extract(epoch FROM max(completed_at) - min(started_at))::float, count(DISTINCT lease_owner)
+SELECT count(*) FILTER (WHERE completed_at > opens AND completed_at <= closes),
+    extract(epoch FROM closes - opens)::float, count(*), extract(epoch FROM max(completed_at) - min(started_at))::float, count(DISTINCT lease_owner)
 FROM mine CROSS JOIN bounds GROUP BY opens, closes
 """
 

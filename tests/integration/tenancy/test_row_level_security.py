@@ -20,6 +20,10 @@ from tests.factories import make_principal, make_tenant
 SHARED = {
     "worker_heartbeats": "names and counts of worker processes; health shows as much",
 }
+# Tables with a tenant_id that are not fenced, and why that opens nothing.
+CLOSED = {
+    "users": "accounts are looked up before anybody knows the tenant; only cineca_issuer may read them",
+}
 ROLES = ("cineca_app", "cineca_engine", "cineca_issuer")
 Connection = psycopg.Connection[Any]
 
@@ -111,7 +115,7 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
         readable = any(
             app_may(superuser, name, privilege) for privilege in ("SELECT", "INSERT", "UPDATE", "REFERENCES")
         )
-        if column and not (enabled and forced):
+        if column and not (enabled and forced) and (readable or name not in CLOSED):
             faults.append(f"{name} has {column} and no forced row-level security")
         elif readable and not column and name not in SHARED:
             faults.append(f"{name} has no tenant and cineca_app may use it")
