@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db.models.functions import Now
 from django.utils import timezone
+from psycopg.rows import dict_row
 
 from apps.identity.principal import Principal
 from apps.jobs import ledger, mirror
@@ -49,7 +50,14 @@ class HandJob:
     def __init__(self, principal: Principal, **columns: Any) -> None:
         self.id = make_row(principal, **columns)
         self.token = 0
-        self.last_seq = 1
+        with engine_db.connect("tests") as connection, connection.cursor(row_factory=dict_row) as cursor:
+            cursor.execute(
+                "SELECT id, jobs.tenant_id, type, owner_sub, status, attempt, last_seq, lease_owner, progress_percent, "
+                "seq_id, event_type, event_json, job_events.created_at FROM jobs JOIN job_events ON job_id = id "
+                "WHERE id = %s",
+                [self.id],
+            )
+            self._told(cursor.fetchall(), shown=True)
 
     def claim(self, *, lease_s: float = LEASE_S, shown: bool = True) -> "HandJob":
         with engine_db.connect("tests") as connection:

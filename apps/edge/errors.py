@@ -7,6 +7,7 @@ import structlog
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from rest_framework.exceptions import MethodNotAllowed
 
 from kernel import errors
 from kernel.web.problem import as_platform_error, problem_response
@@ -34,7 +35,10 @@ class ErrorHandler:
         is_page = response.get("Content-Type", "").startswith("text/html")
         if response.status_code >= 400 and is_page and request.path_info.startswith(API_PREFIX):
             # Django's own page for an error that no view of ours made.
-            problem = problem_response(request, _BY_STATUS.get(response.status_code) or errors.PlatformError())
+            error = _BY_STATUS.get(response.status_code)
+            if response.status_code == 405:
+                error = as_platform_error(MethodNotAllowed(request.method or ""))
+            problem = problem_response(request, error or errors.PlatformError())
             for name in KEPT_HEADERS & set(response.headers):
                 problem[name] = response[name]
             return problem

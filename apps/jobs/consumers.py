@@ -53,15 +53,16 @@ class Subscription:
             job_id = UUID(raw_job_id)
         except ValueError as error:
             raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
-        held: list[Principal] = []
+        held: list[tuple[Principal, JobRef]] = []
 
         def load() -> JobRef:
             principal = verify(token)
-            held.append(principal)
-            return load_job(principal, job_id)
+            ref = load_job(principal, job_id)
+            held.append((principal, ref))
+            return ref
 
         feed = await hub().join(job_id, load)
-        self.principal = held[0]
+        self.principal, ref = held[0]
         caller = (str(self.principal.tenant_id), self.principal.sub)
         if _open_by_caller.get(caller, 0) >= settings.STREAMS_PER_PRINCIPAL:
             hub().leave(feed)
@@ -70,8 +71,7 @@ class Subscription:
             )
         _open_by_caller[caller] = _open_by_caller.get(caller, 0) + 1
         self.feed, self._caller = feed, caller
-        assert feed.ref is not None
-        return feed.ref
+        return ref
 
     def close(self) -> None:
         if self.feed is not None and self._caller is not None:
@@ -96,7 +96,7 @@ class JobEvents(EventStreamConsumer):
     """GET /v1/jobs/{id}/events."""
 
     async def open(self) -> None:
-        accept = self.headers.get("accept", "*/*")
+        accept = self.headers.get("accept", "*/*").lower()
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
             raise NotAcceptableError("Events come as text/event-stream, or as a page with ?format=json.")
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
@@ -109,11 +109,15 @@ class JobEvents(EventStreamConsumer):
             raise UnauthenticatedError("Invalid or missing token")
         self.subscription = Subscription()
         self.ref = await self.subscription.open(token.strip(), self.scope["url_route"]["kwargs"]["job_id"])
+        if self.ref.ended and self.after == self.ref.last_seq:
+            self.status = 204  # it has seen the end; at this answer an EventSource stops coming back
 
     async def close(self) -> None:
         self.subscription.close()
 
     async def frames(self) -> AsyncIterator[bytes]:
+        if self.status == 204:
+            return
         yield b"retry: %d\n\n" % self.retry_ms
         feed = self.subscription.feed
         assert feed is not None
@@ -126,10 +130,10 @@ class JobEvents(EventStreamConsumer):
         last = after
         try:
             async for event in follow(feed, after, self.subscription.idle_s):
+                if self.subscription.expires_in_s() <= 0:
+                    yield b": token expired\n\n"
+                    return
                 if event is None:
-                    if self.subscription.expires_in_s() <= 0:
-                        yield b": token expired\n\n"
-                        return
                     metrics.SSE_HEARTBEATS.inc()
                     yield KEEP_ALIVE
                     continue
@@ -208,31 +212,42 @@ class JobSocket(AsyncWebsocketConsumer):
         self._authenticated = True
         try:
             seen = parse_event_id(after)
-            await self._subscription.open(token, self.scope["url_route"]["kwargs"]["job_id"])
+            ref = await self._subscription.open(token, self.scope["url_route"]["kwargs"]["job_id"])
         except UnauthenticatedError:
             await self.close(code=CLOSE_UNAUTHENTICATED)
         except NotFoundError:
             await self.close(code=CLOSE_NOT_FOUND)
         except BadRequestError:
             await self.close(code=CLOSE_BAD_REQUEST)
-        except RateLimitedError:
+        except Exception as error:
+            if as_platform_error(error) is None:
+                raise
             await self.close(code=CLOSE_TRY_AGAIN)
         else:
-            self._task = asyncio.create_task(self._stream(seen))
+            self._task = asyncio.create_task(self._stream(seen, ref))
 
-    async def _stream(self, after: int) -> None:
+    async def _stream(self, after: int, ref: JobRef) -> None:
         feed = self._subscription.feed
         assert feed is not None
         metrics.SSE_ACTIVE.labels("websocket").inc()
         try:
+            if ref.ended and after == ref.last_seq:
+                await self.close(code=1000)
+                return
             if after > feed.last_seq:
-                await self._say('{"event":"reset","data":{"reason":"unknown_event_id"}}')
+                await self._reset(ref, "unknown_event_id", after)
                 after = 0
             async for event in follow(feed, after, self._subscription.idle_s):
-                if event is None and self._subscription.expires_in_s() <= 0:
+                if self._subscription.expires_in_s() <= 0:
                     await self.close(code=CLOSE_UNAUTHENTICATED)
                     return
-                await self._say('{"event":"heartbeat"}' if event is None else _message(event))
+                if event is None:
+                    await self._say('{"event":"heartbeat"}')
+                    continue
+                if event.seq != after + 1:
+                    await self._reset(ref, "history_gone", after)
+                after = event.seq
+                await self._say(_message(event))
             metrics.SSE_TERMINAL.inc()
             await self.close(code=1000)
         except TimeoutError:
@@ -245,6 +260,9 @@ class JobSocket(AsyncWebsocketConsumer):
         finally:
             metrics.SSE_ACTIVE.labels("websocket").dec()
             self._subscription.close()
+
+    async def _reset(self, ref: JobRef, reason: str, after: int) -> None:
+        await self._say('{"event":"reset","data":' + _reset(ref, reason, after).decode() + "}")
 
     async def _say(self, text: str) -> None:
         async with asyncio.timeout(settings.SSE_SEND_TIMEOUT_S):

@@ -32,6 +32,7 @@ CACHED_EVENTS = 64
 POLL_S = 5.0
 POLL_WITHOUT_REDIS_S = 1.0
 PAGE = 500
+FIRST_PAGE, PAGE_BYTES = 16, 128 * 1024  # what one stream that is behind holds in memory; small events: larger pages
 
 
 @dataclass(frozen=True)
@@ -102,13 +103,13 @@ class Hub:
         feed.streams += 1  # before the row is read: an event after the read wakes this feed
         try:
             ref = await in_thread(load)
+            if feed.ref is None:
+                feed.ref, feed.last_seq = ref, ref.last_seq
+            if max(feed.told_seq, ref.last_seq) > feed.last_seq:
+                await self.pull(feed)
         except BaseException:
             self.leave(feed)
             raise
-        if feed.ref is None:
-            feed.ref, feed.last_seq = ref, ref.last_seq
-        if feed.told_seq > feed.last_seq:
-            await self.pull(feed)
         return feed
 
     def leave(self, feed: JobFeed) -> None:
@@ -117,42 +118,51 @@ class Hub:
             del self.feeds[feed.job_id]
 
     # -- reading
-    async def history(self, feed: JobFeed, after: int) -> list[StreamEvent]:
+    async def history(self, feed: JobFeed, after: int, limit: int) -> list[StreamEvent]:
         """A page of events after ``after`` for a stream that is behind the shared tail."""
-        events = await self._from_ring(feed.job_id, after, whole=True)
-        if events is None:
-            events = await self._from_database(feed, after)
-        return events[:PAGE]
+        events = await self._from_ring(feed.job_id, after, limit)
+        return await self._from_database(feed, after, limit) if events is None else events
 
     async def pull(self, feed: JobFeed) -> None:
         """Read what is after the shared tail. One reader at a time; the others find it done."""
         async with feed.pulling:
-            if feed.ref is None:
-                return
-            events = await self._from_ring(feed.job_id, feed.last_seq)
-            if not events:
-                events = await self._from_database(feed, feed.last_seq)
-            if events:
-                feed.add(events)
+            while feed.ref is not None:
+                events = await self._from_ring(feed.job_id, feed.last_seq)
+                if not events:
+                    events = await self._from_database(feed, feed.last_seq)
+                if events:
+                    feed.add(events)
+                if len(events) < PAGE:
+                    return
 
-    async def _from_ring(self, job_id: UUID, after: int, *, whole: bool = False) -> list[StreamEvent] | None:
-        """Events after ``after`` from Redis; None when it does not hold them all in one piece."""
+    async def _from_ring(self, job_id: UUID, after: int, limit: int | None = None) -> list[StreamEvent] | None:
+        """Events after ``after`` from Redis, the first ``limit`` or else to the end; None when it does not hold them
+        in one piece."""
+        key = JOBS_EVENTS(id=job_id)
         try:
-            lines = await self._redis.lrange(JOBS_EVENTS(id=job_id), 0 if whole else -CACHED_EVENTS, -1)
+            start, end = -CACHED_EVENTS, -1
+            if limit is not None:  # the ring's first event tells where the next one lies
+                start = after + 1 - json.loads(await self._redis.lindex(key, 0) or "{}")["seq_id"]
+                end = start + limit - 1
+                if start < 0:
+                    return None
+            lines = await self._redis.lrange(key, start, end)
+            events = {event.seq: event for event in map(_event, map(json.loads, lines)) if event.seq > after}
+            seqs = sorted(events)
         except (redis.RedisError, OSError):
             metrics.REDIS_ERRORS.labels("ring").inc()
             return None
-        raw = {line["seq_id"]: line for line in map(json.loads, lines) if line["seq_id"] > after}
-        seqs = sorted(raw)
+        except (ValueError, TypeError, KeyError):  # gone, or not what we write
+            return None
         if not seqs or seqs[0] != after + 1 or seqs[-1] - seqs[0] + 1 != len(seqs):
             if seqs:
                 metrics.SSE_GAPS.inc()
             return None
-        return [_event(raw[seq]) for seq in seqs]
+        return [events[seq] for seq in seqs]
 
-    async def _from_database(self, feed: JobFeed, after: int) -> list[StreamEvent]:
+    async def _from_database(self, feed: JobFeed, after: int, limit: int = PAGE) -> list[StreamEvent]:
         assert feed.ref is not None
-        return [_event(row) for row in await in_thread(selectors.events_after, feed.ref, after, limit=PAGE)]
+        return [_event(row) for row in await in_thread(selectors.events_after, feed.ref, after, limit=limit)]
 
     # -- waking
     async def _listen(self) -> None:
@@ -245,14 +255,16 @@ async def follow(feed: JobFeed, after: int, idle_s: Callable[[], float]) -> Any:
 
     NotFoundError when the job's history has been deleted under the stream.
     """
-    cursor = after
+    cursor, limit = after, FIRST_PAGE
     while True:
         pulse = feed.pulse  # before the look, so that an event in between is not slept through
         events = feed.cached_after(cursor)
         if events is None:
-            events = await hub().history(feed, cursor)
+            events = await hub().history(feed, cursor, limit)
             if not events:
                 raise NotFoundError("The job's events are gone.", code="history_gone")
+            size_bytes = sum(len(event.data) for event in events)
+            limit = max(4, limit // 2) if size_bytes > PAGE_BYTES else min(PAGE, limit * 2)
         for event in events:
             cursor = event.seq
             yield event

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 
 from apps.identity.principal import Principal
 from apps.jobs.models import IdempotencyKey, Job, JobEvent
+from apps.jobs.states import TERMINAL
 from kernel.errors import NotFoundError
 from kernel.pagination import Cursor
 from kernel.tenant_context import tenant_scope
@@ -65,11 +66,12 @@ class JobRef:
     tenant_id: UUID
     created_at: datetime
     last_seq: int
+    ended: bool
 
 
 def ref_of(job: Job) -> JobRef:
     """The reference of a job that the caller was allowed to read."""
-    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq)
+    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq, job.status in TERMINAL)
 
 
 def events_after(job: JobRef, after_seq: int, *, limit: int = 1000) -> list[dict[str, Any]]:

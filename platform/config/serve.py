@@ -1,15 +1,16 @@
 """``python -m config.serve --port 8000``: uvicorn with what long streams need.
 
-A client that stops reading is dropped by the kernel after 30 s (TCP_USER_TIMEOUT), and what may wait for it is bounded
-on both sides of the socket: uvicorn's 64 kB and the kernel's send buffer.
+A client that stops reading is dropped by the kernel after AGENTIC_SSE_SEND_TIMEOUT_S (TCP_USER_TIMEOUT), and what may
+wait for it is bounded on both sides of the socket: uvicorn's 64 kB and the kernel's send buffer.
 """
 
 import argparse
+import os
 import socket
 
 import uvicorn
+from django.conf import settings
 
-USER_TIMEOUT_MS = 30_000
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel doubles it
 
 
@@ -20,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.SSE_SEND_TIMEOUT_S * 1000))
     sock.bind((host, port))
     sock.listen(2048)
     return sock
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     server = uvicorn.Server(
         uvicorn.Config(
             "config.asgi:application",

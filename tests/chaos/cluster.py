@@ -25,7 +25,12 @@ from tests.chaos.schema import EFFECTS_SCHEMA
 from tests.clients import Api, is_up, wait_for
 from tests.factories import make_token
 
-QUICK = {"AGENTIC_LEASE_S": "3", "AGENTIC_HEARTBEAT_S": "0.7", "AGENTIC_SWEEP_S": "0.3"}
+QUICK = {
+    "AGENTIC_LEASE_S": "3",
+    "AGENTIC_HEARTBEAT_S": "0.7",
+    "AGENTIC_SWEEP_S": "0.3",
+    "AGENTIC_WORKER_CONCURRENCY": "16",
+}
 PRODUCTION = {"AGENTIC_LEASE_S": "10", "AGENTIC_HEARTBEAT_S": "2.5", "AGENTIC_SWEEP_S": "1"}
 READY_LIMIT_S = 60.0
 
@@ -101,6 +106,14 @@ class Platform:
         node = Worker(name, {**self._environment, **QUICK, **settings}, self.home)
         return self._start(node, supervised=supervised)
 
+    def stand_up(self, **settings: str) -> None:
+        """What most tests need: a web server and two workers, all ready. What is there already stays."""
+        if not self.nodes:
+            self.web = self.start_web("web-1")
+        if not self.workers:
+            self.workers = [self.start_worker(f"worker-{number}", **settings) for number in (1, 2)]
+        self.wait_ready(*self.nodes)
+
     def _start(self, node: Any, *, supervised: bool) -> Any:
         node.start()
         node.supervised = supervised
@@ -131,6 +144,14 @@ class Platform:
         for node in nodes:
             node.retire()
             self.nodes.remove(node)
+
+    def dismiss_workers(self) -> None:
+        """Kill the standing workers, because the next ones are to have other settings."""
+        for node in self.workers:
+            node.supervised = False
+            node.kill()
+            self.nodes.remove(node)
+        self.workers = []
 
     # -- servers
     def start_postgres(self) -> float:

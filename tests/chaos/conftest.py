@@ -41,21 +41,10 @@ def platform(home: Path, pytestconfig: pytest.Config) -> Iterator[Platform]:
             shutil.copy(file, keep)
 
 
-@pytest.fixture(scope="package")
-def standing(platform: Platform) -> Platform:
-    """With a web server and two workers that come back when they are killed."""
-    if not platform.nodes:
-        platform.web = platform.start_web("web-1")
-        platform.workers = [platform.start_worker("worker-1"), platform.start_worker("worker-2")]
-        platform.wait_ready(platform.web, *platform.workers)
-    return platform
-
-
 @pytest.fixture
-def run(standing: Platform, home: Path, request: pytest.FixtureRequest) -> Iterator[Scenario]:
-    """A tenant, callers and a history of this test's own, on the standing platform."""
-    history = History(home / f"history-{request.node.name}.jsonl")
-    standing.wait_ready(*standing.nodes)
-    scenario = Scenario(standing, history)
+def run(platform: Platform, home: Path, request: pytest.FixtureRequest) -> Iterator[Scenario]:
+    """A tenant, callers and a history of this test's own; a web server and two workers that come back when killed."""
+    platform.stand_up()
+    scenario = Scenario(platform, History(home / f"history-{request.node.name}.jsonl"))
     yield scenario
     scenario.end()

@@ -84,6 +84,22 @@ class Scenario:
         sql = "SELECT id::text FROM jobs WHERE tenant_id = %s AND status = 'running' AND lease_owner LIKE %s"
         return [row[0] for row in self.platform.query(sql, [self.tenant.id, f"{node.name}@%:{node.pid}:%"])]
 
+    def running_ids(self) -> set[str]:
+        """Ids of this tenant's jobs that run now."""
+        sql = "SELECT id::text FROM jobs WHERE tenant_id = %s AND status = 'running'"
+        return {row[0] for row in self.platform.query(sql, [self.tenant.id])}
+
+    def busy_worker(self) -> Node:
+        """The worker with the most jobs in hand, once there is one."""
+
+        def busiest() -> Node | None:
+            node = max(self.platform.workers, key=lambda node: len(self.running_on(node)))
+            return node if self.running_on(node) else None
+
+        found = wait_for(busiest, limit_s=10, what="a worker having jobs in hand")
+        assert found is not None
+        return found
+
     def is_at_rest(self) -> bool:
         return not verdict.open_jobs(self.platform, self.tenant.id)
 

@@ -8,6 +8,7 @@ import redis
 from django.conf import settings
 
 from apps.identity.principal import Principal
+from apps.jobs.models import WorkerHeartbeat
 from tests.clients import Api, free_port, is_up, wait_for
 from tests.factories import make_principal, make_tenant, make_token
 
@@ -36,9 +37,8 @@ def worker(spawn: Callable[..., Any], api_url: str, worker_metrics_port: int) ->
         "celery", "-A", "workers", "worker", "--hostname", "shared@test",
         name="worker", AGENTIC_METRICS_PORT=str(worker_metrics_port),
     )  # fmt: skip
-    wait_for(
-        lambda: Api(api_url).get("/v1/health/components/workers").json["ok"], limit_s=30, what="the worker's heartbeat"
-    )
+    heartbeats = WorkerHeartbeat.objects.filter(worker__startswith="shared@test")
+    wait_for(heartbeats.exists, limit_s=30, what="the worker's heartbeat")
     return process
 
 

@@ -30,9 +30,10 @@ def frame(data: bytes, *, event: str, event_id: int | None = None) -> bytes:
 
 
 class EventStreamConsumer(AsyncConsumer):
-    """Subclasses write ``open`` (authorise; raise a PlatformError) and ``frames`` (yield bytes to send)."""
+    """Subclasses write ``open`` (authorise; raise a PlatformError; may set ``status``) and ``frames`` (yield bytes)."""
 
     channel_layer_alias = None
+    status = 200
 
     async def open(self) -> None:
         raise NotImplementedError
@@ -81,7 +82,7 @@ class EventStreamConsumer(AsyncConsumer):
         await self.send(
             {
                 "type": "http.response.start",
-                "status": 200,
+                "status": self.status,
                 "headers": [
                     (b"content-type", b"text/event-stream; charset=utf-8"),
                     (b"cache-control", b"no-store"),

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from apps.identity.principal import Principal
-from tests.clients import Api, Answer
+from tests.clients import Answer, Api
 
 
 def is_problem(answer: Answer, status: int) -> bool:

@@ -8,7 +8,9 @@ import pytest
 from tests.clients import Api, SseEvent
 
 
-def run(api: Api, type_name: str, payload: dict[str, Any], limit_s: float = 20.0) -> tuple[dict[str, Any], list[SseEvent]]:
+def run(
+    api: Api, type_name: str, payload: dict[str, Any], limit_s: float = 20.0
+) -> tuple[dict[str, Any], list[SseEvent]]:
     """The ended job and its events, as a stream brought them."""
     job_id = api.submit(type_name, payload)
     events = [event for event in api.events(job_id, timeout_s=limit_s) if event.type != "comment"]
@@ -65,7 +67,7 @@ def test_a_demo_job_of_no_duration_ends_at_once(api: Api, worker: Any) -> None:
 
 @pytest.mark.requirement("jobs:handlers")
 def test_a_test_job_gives_back_what_it_was_given(api: Api, worker: Any) -> None:
-    payload = {"text": "naïve ☃ \\u0000 \" \n", "numbers": [1, 2.5, 1e-9]}
+    payload = {"text": 'naïve ☃ \\u0000 " \n', "numbers": [1, 2.5, 1e-9]}
 
     job, _ = run(api, "test", payload)
 

@@ -80,9 +80,7 @@ def test_the_etag_is_strong_and_changes_with_the_job(api: Api, principal: Princi
 @pytest.mark.parametrize(
     "shape", ['"{tag}"', "{tag}", 'W/"{tag}"', '"old", "{tag}"', '"old",W/"{tag}" , "older"', "*", ' "{tag}" ']
 )
-def test_a_client_that_holds_this_version_gets_304_without_a_body(
-    api: Api, principal: Principal, shape: str
-) -> None:
+def test_a_client_that_holds_this_version_gets_304_without_a_body(api: Api, principal: Principal, shape: str) -> None:
     path = f"/v1/jobs/{HandJob(principal).id}"
     tag = api.get(path).headers["etag"].strip('"')
 

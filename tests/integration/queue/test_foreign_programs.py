@@ -118,9 +118,7 @@ def test_what_the_api_enqueues_any_program_can_take_as_a_bare_id(
 
 
 @pytest.mark.requirement("queue:bare-ids-out")
-def test_the_api_puts_ids_so_that_brpop_takes_the_oldest_first(
-    principal: Principal, other_redis: redis.Redis
-) -> None:
+def test_the_api_puts_ids_so_that_brpop_takes_the_oldest_first(principal: Principal, other_redis: redis.Redis) -> None:
     made = [services.create_job(principal, type_name="demo", payload={"duration_ms": 0}).job_id for _ in range(10)]
 
     taken = [UUID(other_redis.brpop(["jobs:queue:demo"], timeout=1)[1].decode()) for _ in made]
@@ -215,9 +213,7 @@ def test_an_id_of_no_job_is_kept_aside(
 
 
 @pytest.mark.requirement("queue:garbage")
-def test_a_flood_of_garbage_costs_a_bounded_list_and_no_job(
-    api: Api, worker: Any, redis_client: redis.Redis
-) -> None:
+def test_a_flood_of_garbage_costs_a_bounded_list_and_no_job(api: Api, worker: Any, redis_client: redis.Redis) -> None:
     redis_client.lpush("jobs:queue:test", *(f"garbage {n}" for n in range(3000)))
 
     job_id = api.submit("test")
@@ -241,9 +237,7 @@ def test_the_id_may_also_come_from_a_celery_program(
 
 
 @pytest.mark.requirement("queue:celery")
-def test_our_own_celery_app_sends_an_id_and_nothing_else(
-    principal: Principal, other_redis: redis.Redis
-) -> None:
+def test_our_own_celery_app_sends_an_id_and_nothing_else(principal: Principal, other_redis: redis.Redis) -> None:
     from workers.celery import app
 
     job_id = str(make_row(principal, type_name="test"))

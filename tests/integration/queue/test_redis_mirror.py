@@ -92,4 +92,4 @@ def test_a_cancelled_jobs_state_says_so(api: Api, principal: Principal, redis_cl
     api.delete(f"/v1/jobs/{job.id}")
 
     assert state(redis_client, job.id)["status"] == "cancelled"
-    assert [line["event_type"] for line in ring(redis_client, job.id)] == ["status", "end"]
+    assert [line["event_type"] for line in ring(redis_client, job.id)] == ["status", "status", "end"]

@@ -105,7 +105,7 @@ def test_what_a_bare_id_cannot_carry_is_refused(
 ) -> None:
     plain, usual = message()
 
-    with pytest.raises(ValueError, match="bare job ids|badly formed"):
+    with pytest.raises(ValueError, match=r"bare job ids|badly formed"):
         publish(connection, JOBS, plain if body is None else json.dumps(body), {**usual, **headers})
 
     assert wire.llen(JOBS) == 0

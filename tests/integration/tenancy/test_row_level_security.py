@@ -146,7 +146,9 @@ def test_raw_sql_as_one_tenant_never_sees_or_touches_anothers_rows(
             assert {row[0] for row in seen} == {mine}, table
             assert len(seen) == total, table
             for verb in ("UPDATE", "DELETE"):
-                if not superuser.execute("SELECT has_table_privilege('cineca_app', %s, %s)", [table, verb]).fetchone()[0]:
+                if not superuser.execute("SELECT has_table_privilege('cineca_app', %s, %s)", [table, verb]).fetchone()[
+                    0
+                ]:
                     continue
                 change = (
                     f"UPDATE {table} SET {column} = {column} WHERE {column} = '{theirs}' OR true RETURNING {column}"
@@ -217,9 +219,7 @@ def test_no_role_of_the_platform_is_above_the_fence(superuser: Connection, role:
         [role],
     ).fetchone()
     owned = superuser.execute("SELECT count(*) FROM pg_class WHERE relowner = %s::regrole", [role]).fetchone()
-    member_of = superuser.execute(
-        "SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", [role]
-    ).fetchone()
+    member_of = superuser.execute("SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", [role]).fetchone()
 
     assert flags == (False,) * 5
     assert owned == (0,)
