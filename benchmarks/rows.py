@@ -45,7 +45,8 @@ WITH mine AS (SELECT started_at, completed_at, lease_owner FROM jobs WHERE id = 
 spans AS (SELECT min(started_at) AS began, max(completed_at) AS ended FROM mine GROUP BY lease_owner),
 bounds AS (SELECT max(began) AS opens, min(ended) AS closes FROM spans)
 SELECT count(*) FILTER (WHERE completed_at > opens AND completed_at <= closes),
-    extract(epoch FROM closes - opens)::float, count(*), extract(epoch FROM max(completed_at) - min(started_at))::float, count(DISTINCT lease_owner)
+    extract(epoch FROM closes - opens)::float,
+    count(*), extract(epoch FROM max(completed_at) - min(started_at))::float
 FROM mine CROSS JOIN bounds GROUP BY opens, closes
 """
 
@@ -86,7 +87,7 @@ class Rows:
         """Jobs a second of these jobs, while all processes were at work; over the whole time if that was too short."""
         row = self.connection.execute(WINDOW, {"ids": ids}).fetchone()
         assert row is not None
-        in_window, window_s, count, whole_s, _owners = row
+        in_window, window_s, count, whole_s = row
         if window_s > 0.3 * whole_s:
             return float(in_window / window_s)
         return float(count / whole_s)

@@ -95,8 +95,10 @@ class JobConsumer(bootsteps.ConsumerStep):
         self._timer = parent.hub.call_repeatedly(EVENTS_EVERY_S, self._send_events, parent)
         self.engine.on_credit = self._poke
         self.engine.on_unknown = self._set_aside_unknown
+        self.engine.listening = True
 
     def stop(self, parent: Any) -> None:
+        self.engine.listening = False
         self._hand_over()
         if self._timer is not None:
             self._timer.cancel()

@@ -161,6 +161,7 @@ class Channel(stock.Channel):
                 raise
         finally:
             self._in_poll = None  # type: ignore[assignment]
+            self._flush_brpop_reauth()
         if not answer:
             raise stock.Empty
         queue, items = bytes_to_str(answer[0]), answer[1]

@@ -260,8 +260,10 @@ class AdminJobList(APIView):
         owner = request.query_params.get("owner") or request.query_params.get("user_id")
         if owner and "\0" in owner:
             raise BadRequestError("owner: a name does not contain NUL.", code="invalid_filter")
-        dead = request.query_params.get("dead_letter", "false") == "true"
-        return list_response(request, route="admin-jobs", owner_sub=owner, dead_letters=dead)
+        dead_letter = request.query_params.get("dead_letter", "false")
+        if dead_letter not in ("true", "false"):
+            raise BadRequestError("dead_letter must be true or false.", code="invalid_filter")
+        return list_response(request, route="admin-jobs", owner_sub=owner, dead_letters=dead_letter == "true")
 
     @extend_schema(
         operation_id="admin_create_job",

@@ -5,11 +5,11 @@ wait for it is bounded on both sides of the socket: uvicorn's 64 kB and the kern
 """
 
 import argparse
-import os
 import socket
 
 import uvicorn
-from django.conf import settings
+
+from config.settings.limits import SSE_SEND_TIMEOUT_S
 
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel doubles it
 
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(settings.SSE_SEND_TIMEOUT_S * 1000))
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(SSE_SEND_TIMEOUT_S * 1000))
     sock.bind((host, port))
     sock.listen(2048)
     return sock
@@ -32,7 +32,6 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     server = uvicorn.Server(
         uvicorn.Config(
             "config.asgi:application",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos import figures
 from tests.chaos.cluster import Platform
 from tests.chaos.history import History
 from tests.chaos.scenario import Scenario
@@ -48,3 +49,10 @@ def run(platform: Platform, home: Path, request: pytest.FixtureRequest) -> Itera
     scenario = Scenario(platform, History(home / f"history-{request.node.name}.jsonl"))
     yield scenario
     scenario.end()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The long run's numbers."""
+    if lines := figures.table():
+        terminalreporter.section("chaos: the numbers")
+        terminalreporter.write_line("\n".join(lines))

@@ -55,10 +55,10 @@ class Caller:
         return status, answered, content
 
     def submit(
-        self, type_name: str = "test", payload: dict[str, Any] | None = None, limit_s: float = 60.0
+        self, type_name: str = "test", payload: dict[str, Any] | None = None, limit_s: float = 60.0, key: str = ""
     ) -> str | None:
         """Post one job under one key until it is accepted; its id, None when the limit or the stop came first."""
-        key, body = uuid4().hex, {"type": type_name, "payload": payload or {}}
+        key, body = key or uuid4().hex, {"type": type_name, "payload": payload or {}}
         deadline_s = time.monotonic() + limit_s
         self.history.add("submit", "invoke", key=key)
         while True:
@@ -117,6 +117,7 @@ class Caller:
                 again = response.headers.get("Retry-After")
                 self.history.add("answer", "ok", of="stream", status=response.status, retry_after=again, job_id=job_id)
                 return False
+            self.history.add("stream", "opened", job_id=job_id, reader=reader, after=before)
             for event in parse_sse(response):
                 if event.type == "reset":
                     self.history.add("stream", "reset", job_id=job_id, reader=reader, data=event.data)

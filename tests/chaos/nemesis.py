@@ -1,10 +1,12 @@
 """What is done to a platform, and the loads it is done under."""
 
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.chaos.scenario import Scenario
 from tests.clients import wait_for
@@ -71,18 +73,31 @@ def cancel_races(run: Scenario, *, count: int, threads: int, duration_ms: int) -
     in_threads(threads, race)
 
 
-def cancel_queued(run: Scenario, *, count: int) -> None:
+def cancel_queued(run: Scenario, *, count: int, filler_ms: int = 2500) -> None:
     """Fill every worker, so that what follows waits; cancel that. None of it may start (P6)."""
     slots = 16 * len(run.platform.workers)
-    fillers = run.submit_many(slots, "test", {"duration_ms": 2500})
+    fillers = run.submit_many(slots, "test", {"duration_ms": filler_ms})
     run.wait_running(len(fillers))
     waiting = run.submit_many(count, "test", {})
     caller = run.caller()
     answers = [caller.cancel(job_id) for job_id in waiting]
+    for job_id in fillers:
+        caller.cancel(job_id)
     started = [job_id for job_id in waiting if job_id in run.starts()]
     queued = [job_id for job_id, answer in zip(waiting, answers, strict=True) if answer == "cancelled"]
     assert len(queued) > count * 0.8, "the workers were not full"
     assert not set(queued) & set(started), "cancelled while queued, and started"
+
+
+def open_and_never_read(url: str, token: str, job_id: str) -> socket.socket:
+    """A stream whose reader has gone to sleep, with a small receive buffer."""
+    parts = urlsplit(url)
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((parts.hostname, parts.port))
+    head = f"GET /v1/jobs/{job_id}/events HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    connection.sendall(head.encode())
+    return connection
 
 
 class Nemesis:
@@ -111,6 +126,11 @@ class Nemesis:
         self.counts[fault.__name__] = self.counts.get(fault.__name__, 0) + 1
         self.run.fault(fault.__name__)
         fault()
+
+    @property
+    def total(self) -> int:
+        """How many faults so far."""
+        return sum(self.counts.values())
 
     def thaw(self, *, all_of_them: bool = False) -> None:
         due = [node for until_s, node in self._frozen if all_of_them or time.monotonic() > until_s]
@@ -153,16 +173,21 @@ class Nemesis:
 
 
 def mixed(
-    run: Scenario, *, seconds: float, pause_s: float, jobs_per_s: float, seed: int | None = None
-) -> dict[str, int]:
-    """Faults at random under load. How many of each."""
+    run: Scenario,
+    *,
+    enough: Callable[[Nemesis, float], bool],
+    pause_s: float,
+    jobs_per_s: float,
+    seed: int | None = None,
+) -> Nemesis:
+    """Faults at random under load until ``enough(nemesis, seconds)``."""
     nemesis = Nemesis(run, seed=seed)
     steady_load(run, per_s=jobs_per_s, cancel_share=0.05)
-    deadline_s = time.monotonic() + seconds
-    while time.monotonic() < deadline_s:
+    began_s = time.monotonic()
+    while not enough(nemesis, time.monotonic() - began_s):
         nemesis.strike()
         pause(nemesis.random.uniform(0.3, 2 * pause_s))
     nemesis.thaw(all_of_them=True)
     wait_for(lambda: all(node.is_running() for node in run.platform.nodes), limit_s=10, what="all nodes running")
     run.platform.wait_ready(*run.platform.nodes)
-    return nemesis.counts
+    return nemesis

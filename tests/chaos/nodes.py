@@ -101,6 +101,13 @@ class Node:
         except OSError:
             return 0
 
+    def memory_kb(self) -> int:
+        """Resident memory; 0 when it has ended."""
+        try:
+            return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4
+        except OSError:
+            return 0
+
     def log_since(self, offset: int = 0) -> str:
         with self.log_path.open("rb") as log:
             log.seek(offset)

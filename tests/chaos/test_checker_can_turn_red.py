@@ -57,8 +57,8 @@ def test_without_a_sweeper_jobs_are_lost(weakened: Scenario) -> None:
     spared = next(node for node in platform.workers if node is not killed)
     spared.freeze()
     lost_with_list = set(run.submit_many(16, "test", {}))
-    platform.kill_redis()
-    platform.start_redis(empty=True)
+    with platform.redis_client() as redis:
+        redis.flushall()
     spared.thaw()
     with pytest.raises(AssertionError):
         verdict.settle(platform, run.tenant.id, limit_s=8)

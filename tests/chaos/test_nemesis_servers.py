@@ -50,10 +50,17 @@ def test_valkey_is_killed_and_comes_back_with_its_data_and_then_empty(run: Scena
 
 
 def test_the_platform_works_without_valkey(run: Scenario) -> None:
-    """P27, P4: every answer is 2xx, and jobs start within 2 s, while it is away and after it is back."""
+    """P27, P4: every answer is 2xx, and jobs start within 2 s, while it is away and after it is back; a worker that is
+    asked to stop meanwhile does."""
+    leaving = run.platform.workers[1]
+    deaths = len(leaving.deaths)
     run.fault("kill valkey")
     run.platform.kill_redis()
-    ids = nemesis.submit_and_read_for(run, seconds=7.0, per_s=8.0)
+    ids = nemesis.submit_and_read_for(run, seconds=2.0, per_s=8.0)
+    leaving.ask_to_stop()
+    ids += nemesis.submit_and_read_for(run, seconds=5.0, per_s=8.0)
+    wait_for(lambda: len(leaving.deaths) > deaths, limit_s=10, what="the warm shutdown without Valkey")
+    assert leaving.deaths[-1] == 0
     run.platform.start_redis()
     run.fault("valkey is back")
     later = nemesis.submit_and_read_for(run, seconds=3.0, per_s=8.0)

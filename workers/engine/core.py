@@ -44,6 +44,7 @@ class Engine:
         self.on_unknown: Callable[[UUID], None] = lambda job_id: None
         self.told: deque[tuple[str, Execution, str]] = deque(maxlen=2000)  # for Celery's task events
         self.stopping = False
+        self.listening = False  # whether ids arrive from Redis; set by the consumer
         self._lock = threading.Lock()
         self._ending = 0  # in hand, their handlers done, their end not committed yet
         self._in_hand: dict[UUID, Execution | None] = {}  # None: taken, not claimed yet

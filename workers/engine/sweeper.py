@@ -53,10 +53,11 @@ class Sweeper(threading.Thread):
         while not self._stop_event.wait(pause_s):
             began = time.monotonic()
             tails = self._tails()
+            hears = tails is not None and self.engine.listening
             try:
                 if self._connection is None:
                     self._connection = engine_db.connect(f"sweeper {self.engine.worker}")
-                self._poll(self._connection, redis_is_up=tails is not None)
+                self._poll(self._connection, hears_from_redis=hears)
                 if settings.SWEEPER_ENABLED:
                     self._sweep(self._connection, tails)
             except psycopg.Error as error:
@@ -64,7 +65,7 @@ class Sweeper(threading.Thread):
                 if self._connection is not None:
                     self._connection.close()
                     self._connection = None
-            every_s = settings.SWEEP_S if tails is not None else min(settings.SWEEP_S, POLL_WITHOUT_REDIS_S)
+            every_s = settings.SWEEP_S if hears else min(settings.SWEEP_S, POLL_WITHOUT_REDIS_S)
             pause_s = max(0.05, every_s - (time.monotonic() - began))
 
     def _tails(self) -> dict[tuple[str, bool], list[UUID]] | None:
@@ -79,10 +80,11 @@ class Sweeper(threading.Thread):
             return None
         return {key: _uuids(list(reversed(items))) for key, items in zip(wanted, answers, strict=True)}
 
-    def _poll(self, connection: Connection, *, redis_is_up: bool) -> None:
-        """Without Redis, take the oldest queued jobs straight from PostgreSQL."""
+    def _poll(self, connection: Connection, *, hears_from_redis: bool) -> None:
+        """Without Redis, or before Celery has connected to it (again: its attempts are up to 30 s apart), take the
+        oldest queued jobs straight from PostgreSQL."""
         credit = self.engine.credit()
-        if redis_is_up or credit <= 0:
+        if hears_from_redis or credit <= 0:
             return
         self.engine.take(sweep.pending(connection, types=self.engine.types, limit=credit, age_s=0.0))
 

@@ -13,6 +13,7 @@ class EngineView(Protocol):
     hostname: str
     concurrency: int
     types: list[str]
+    listening: bool
 
     def executions(self) -> list[Execution]: ...
     def credit(self) -> int: ...

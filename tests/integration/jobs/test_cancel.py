@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+from django.conf import settings
 
 from apps.identity.principal import Principal
 from kernel.redis_client import load_script
@@ -55,7 +56,9 @@ def test_a_cancelled_job_does_not_start_when_its_id_reaches_a_worker(
 
 @pytest.mark.requirement("jobs:cancel-queued")
 def test_of_many_jobs_cancelled_behind_a_busy_worker_none_starts(api: Api, worker: Any) -> None:
-    busy = [api.submit("demo", {"duration_ms": 60_000}) for _ in range(16)]  # all the worker's slots
+    busy = [
+        api.submit("demo", {"duration_ms": 60_000}) for _ in range(settings.WORKER_CONCURRENCY)
+    ]  # all the worker's slots
     for job_id in busy:
         api.wait_until(job_id, "running")
     waiting = [api.submit("test") for _ in range(40)]

@@ -1,6 +1,6 @@
 """Redis away, on servers of this file's own: the API says degraded, accepts jobs, and they run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +13,21 @@ from tests.streams import Stream, ids
 
 
 @pytest.fixture(scope="module")
-def without_redis(spawn: Callable[..., Any]) -> str:
+def without_redis(spawn: Callable[..., Any]) -> Iterator[str]:
     """An API server and a worker whose Redis does not answer; the shared ones do not see what is enqueued there."""
     nowhere = settings.REDIS_URL.rpartition(":")[0] + f":{free_port()}/0"
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    spawn("config.serve", "--port", str(port), name="web-without-redis", REDIS_URL=nowhere)
-    spawn(
+    web = spawn("config.serve", "--port", str(port), name="web-without-redis", REDIS_URL=nowhere)
+    worker = spawn(
         "celery", "-A", "workers", "worker", "--hostname", "lonely@test",
         name="worker-without-redis", REDIS_URL=nowhere,
     )  # fmt: skip
     wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
-    return url
+    yield url
+    for process in (web, worker):  # it polls the rows: it would run other tests' jobs
+        process.terminate()
+        process.wait(timeout=30)
 
 
 @pytest.fixture

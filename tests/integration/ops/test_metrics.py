@@ -9,7 +9,7 @@ import redis
 from prometheus_client.parser import text_string_to_metric_families
 
 from kernel.redis_keys import JOBS_DEAD
-from tests.clients import Api
+from tests.clients import Api, wait_for
 
 
 def scrape(url: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
@@ -44,9 +44,12 @@ def test_a_worker_shows_outcomes_and_latencies_by_type(api: Api, worker: Any, wo
     job_id = api.submit("test", {"should_fail": True})
     api.wait_until(job_id, "failed")
 
-    shown = scrape(f"http://127.0.0.1:{worker_metrics_port}/metrics")
+    def counted() -> bool:
+        shown = scrape(f"http://127.0.0.1:{worker_metrics_port}/metrics")
+        return shown.get("background_jobs_total", {}).get((("job", "test"), ("status", "failed")), 0) >= 1
 
-    assert shown["background_jobs_total"][(("job", "test"), ("status", "failed"))] >= 1
+    wait_for(counted, limit_s=3, what="the failed job being counted")
+    shown = scrape(f"http://127.0.0.1:{worker_metrics_port}/metrics")
     assert shown["background_job_queue_seconds_count"][(("job", "test"),)] >= 1
     assert shown["background_job_duration_seconds_count"][(("job", "test"),)] >= 1
     assert "background_jobs_running" in shown

@@ -137,7 +137,8 @@ def test_a_job_of_priority_waits_on_a_list_of_its_own(principal: Principal, othe
 
 @pytest.mark.requirement("jobs:priority")
 def test_a_job_of_priority_overtakes_those_that_wait(api: Api, worker: Any) -> None:
-    busy = [api.submit("demo", {"duration_ms": 60_000}) for _ in range(16)]  # all the worker's slots
+    slots = django_settings.WORKER_CONCURRENCY
+    busy = [api.submit("demo", {"duration_ms": 60_000}) for _ in range(slots)]  # all of the worker's
     for job_id in busy:
         api.wait_until(job_id, "running")
     waiting = [api.submit("test", {"duration_ms": 50}) for _ in range(12)]

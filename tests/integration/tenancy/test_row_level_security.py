@@ -1,12 +1,10 @@
 """Every table of the database, as each role sees it: what belongs to a tenant is that tenant's alone."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, connections, transaction
 from psycopg import sql
 
@@ -24,33 +22,7 @@ SHARED = {
 CLOSED = {
     "users": "accounts are looked up before anybody knows the tenant; only cineca_issuer may read them",
 }
-ROLES = ("cineca_app", "cineca_engine", "cineca_issuer")
 Connection = psycopg.Connection[Any]
-
-
-def connect(alias: str) -> Connection:
-    """A connection of the test's own, as the role behind this alias."""
-    database = settings.DATABASES[alias]
-    return psycopg.connect(
-        host=database["HOST"],
-        port=database["PORT"],
-        dbname=database["NAME"],
-        user=database["USER"],
-        password=database["PASSWORD"],
-        autocommit=True,
-    )
-
-
-@pytest.fixture(scope="module")
-def superuser(admin_url: str) -> Iterator[Connection]:
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        yield connection
-
-
-@pytest.fixture(scope="module")
-def app() -> Iterator[Connection]:
-    with connect("default") as connection:
-        yield connection
 
 
 @pytest.fixture(scope="module")
@@ -209,63 +181,6 @@ def test_an_event_cannot_point_at_another_tenants_job(app: Connection, two: tupl
             "VALUES (%s, 99, %s, %s, 'log', '{}')",
             [job.id, created_at, mine.tenant_id],
         )
-
-
-@pytest.mark.requirement("tenancy:roles")
-@pytest.mark.parametrize("role", ROLES)
-def test_no_role_of_the_platform_is_above_the_fence(superuser: Connection, role: str) -> None:
-    flags = superuser.execute(
-        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication FROM pg_roles WHERE rolname = %s",
-        [role],
-    ).fetchone()
-    owned = superuser.execute("SELECT count(*) FROM pg_class WHERE relowner = %s::regrole", [role]).fetchone()
-    member_of = superuser.execute("SELECT count(*) FROM pg_auth_members WHERE member = %s::regrole", [role]).fetchone()
-
-    assert flags == (False,) * 5
-    assert owned == (0,)
-    assert member_of == (0,)
-
-
-@pytest.mark.requirement("tenancy:roles")
-@pytest.mark.parametrize("alias", ["default", "engine", "issuer"])
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "ALTER TABLE jobs DISABLE ROW LEVEL SECURITY",
-        "ALTER TABLE jobs NO FORCE ROW LEVEL SECURITY",
-        "DROP POLICY tenant_isolation ON jobs",
-        "CREATE POLICY mine ON jobs USING (true)",
-        "DROP TRIGGER jobs_guard ON jobs",
-        "ALTER TABLE jobs DISABLE TRIGGER ALL",
-        "SET session_replication_role = replica",
-        "SET ROLE cineca_owner",
-        "SET SESSION AUTHORIZATION cineca_owner",
-        "COPY (SELECT 1) TO PROGRAM 'true'",
-        "COPY (SELECT 1) TO '/tmp/x'",
-        "SELECT pg_read_file('/etc/passwd')",
-        "CREATE TABLE mine (x int)",
-        "CREATE EXTENSION dblink",
-        "TRUNCATE jobs",
-        "ALTER ROLE CURRENT_USER BYPASSRLS",
-    ],
-)
-def test_what_would_open_the_fence_is_refused(alias: str, statement: str) -> None:
-    with connect(alias) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute(statement)
-
-
-@pytest.mark.requirement("tenancy:roles")
-def test_the_application_cannot_delete_history_nor_read_the_partitions_directly(app: Connection) -> None:
-    for statement in (
-        "DELETE FROM jobs",
-        "DELETE FROM job_events",
-        "UPDATE job_events SET event_type = 'x'",
-        "SELECT * FROM job_events_default",
-        "SELECT ensure_job_events_partition(now()::date)",
-        "INSERT INTO worker_heartbeats (worker) VALUES ('x')",
-    ):
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            app.execute(statement)
 
 
 @pytest.mark.requirement("tenancy:pooled-connection")

@@ -79,9 +79,7 @@ def test_whatever_json_comes_it_is_taken_or_refused_never_crashed_on(payload: di
 
 
 @pytest.mark.requirement("jobs:create-refusals")
-@pytest.mark.parametrize(
-    "value", ["a\0b", {"\0": 1}, [["\ud800"]], {"x": {"\udfff": 1}}, float("inf"), [float("nan")]]
-)
+@pytest.mark.parametrize("value", ["a\0b", {"\0": 1}, [["\ud800"]], {"x": {"\udfff": 1}}, float("inf"), [float("nan")]])
 def test_what_jsonb_cannot_hold_is_found_at_any_depth(value: Any) -> None:
     assert unstorable(value)
 

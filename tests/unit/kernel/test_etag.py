@@ -31,7 +31,7 @@ def test_a_tag_is_quoted_strong_and_depends_on_every_part() -> None:
         ("", False),
         ('"x"', False),
         (TAG[:-2] + '"', False),
-        (TAG.upper(), TAG == TAG.upper()),
+        (TAG.upper(), TAG.upper() == TAG),
     ],
 )
 def test_if_none_match_is_read_leniently(header: str, holds: bool) -> None:
