@@ -61,6 +61,8 @@ class Bench:
 def compare(bench: Bench, peers: list[Server], rounds: int, clients: tuple[int, ...], methods: tuple[str, ...]) -> dict:  # type: ignore[type-arg]
     """(method, clients, server) -> one result a round."""
     results: dict[tuple[str, int, str], list[dict[str, float]]] = {}
+    for server in peers:  # warm: pools open, modules loaded
+        bench.measure(server, methods[0], 8)
     for number in range(1, rounds + 1):
         for method in methods:
             for count in clients:

@@ -2,7 +2,7 @@
 
 from setting import Setting, Spawned, free_port
 
-BEST_GRANIAN = "--workers 2 --blocking-threads 4 --runtime-threads 1 --backpressure 128"
+BEST_GRANIAN = "--workers 2 --blocking-threads 4"  # fewer threads than AGENTIC_DB_POOL_MAX
 # What was tried for two cores; `api.py --layouts` prints them side by side.
 LAYOUTS = {
     "2 workers x 1 thread": "--workers 2 --blocking-threads 1",

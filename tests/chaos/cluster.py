@@ -48,7 +48,7 @@ class Platform:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.data = DataDir(home / "chaos-servers")
-        self.nodes: list[Node] = []
+        self.nodes: list[Web | Worker] = []
         self.supervisor = Supervisor(lambda: list(self.nodes))
         self._environment: dict[str, str] = {}
         self.servers: list[ManagedProcess] = []
@@ -120,15 +120,15 @@ class Platform:
         self.nodes.append(node)
         return node
 
-    def wait_ready(self, *nodes: Node, limit_s: float = READY_LIMIT_S) -> None:
-        """Web servers answer, workers beat."""
+    def wait_ready(self, *nodes: "Web | Worker", limit_s: float = READY_LIMIT_S) -> None:
+        """Web servers answer, workers beat and take jobs."""
         for node in nodes:
-            if isinstance(node, Web):
-                wait_for(
-                    lambda node=node: is_up(node.url), limit_s=limit_s, what=f"{node.name} answering", every_s=0.05
-                )
-            else:
-                wait_for(lambda node=node: self.beats(node), limit_s=limit_s, what=f"{node.name} beating", every_s=0.05)
+            wait_for(
+                lambda node=node: node.is_ready() and (isinstance(node, Web) or self.beats(node)),
+                limit_s=limit_s,
+                what=f"{node.name} being ready",
+                every_s=0.05,
+            )
 
     def beats(self, node: Node) -> bool:
         """Whether this worker process has been heard of in the last 3 seconds."""
@@ -147,11 +147,18 @@ class Platform:
 
     def dismiss_workers(self) -> None:
         """Kill the standing workers, because the next ones are to have other settings."""
-        for node in self.workers:
+        self.dismiss(*self.workers)
+        self.workers = []
+
+    def dismiss_extras(self) -> None:
+        """Kill what a test started beside the standing ones."""
+        self.dismiss(*(node for node in self.nodes if node is not self.web and node not in self.workers))
+
+    def dismiss(self, *nodes: "Web | Worker") -> None:
+        for node in nodes:
             node.supervised = False
             node.kill()
             self.nodes.remove(node)
-        self.workers = []
 
     # -- servers
     def start_postgres(self) -> float:
@@ -190,6 +197,10 @@ class Platform:
         """Rows as the superuser sees them."""
         with psycopg.connect(self.admin_url, autocommit=True, connect_timeout=5) as connection:
             return connection.execute(sql, values).fetchall()
+
+    def engine_url(self, port: int) -> str:
+        """How workers reach PostgreSQL by another port."""
+        return self._environment["AGENTIC_DATABASE_ENGINE_URL"].replace(f":{self.postgres.port}/", f":{port}/")
 
     def redis_client(self) -> Any:
         import redis

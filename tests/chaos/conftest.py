@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Sizes of the long run; take effect when tests/chaos is named on the command line."""
     parser.addoption("--chaos-jobs", type=int, default=20_000, help="jobs the long run submits under faults")
     parser.addoption("--chaos-faults", type=int, default=200, help="faults the long run injects, at least")
+    parser.addoption("--chaos-scale", type=float, default=1.0, help="the size of the long run's other tests")
     parser.addoption("--chaos-keep", type=Path, help="a directory to which logs and histories are copied at the end")
 
 

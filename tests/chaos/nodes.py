@@ -60,8 +60,8 @@ class Node:
     def signal(self, number: signal.Signals) -> None:
         """To the whole process group; nothing when it has ended."""
         with self._lock:
-            if self.is_running():
-                shim.signal_group(self.pid, number)
+            if self.is_running() and not shim.signal_group(self.pid, number):
+                os.kill(self.pid, number)  # so young that it has no group of its own yet
 
     def kill(self) -> None:
         """kill -9 of the group, and wait until it is gone."""

@@ -151,4 +151,5 @@ class Scenario:
 
     def end(self) -> None:
         self.load.stop.set()
+        self.platform.dismiss_extras()
         self.history.close()
