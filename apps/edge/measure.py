@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from kernel import metrics
@@ -20,6 +20,8 @@ class Measure:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         began = time.perf_counter()
         response = self.get_response(request)
+        if isinstance(response, HttpResponse) and "Content-Length" not in response:
+            response["Content-Length"] = str(len(response.content))  # else some servers answer in chunks
         match = request.resolver_match
         route = f"/{match.route}" if match else NO_ROUTE
         method = request.method if request.method in KNOWN_METHODS else "other"

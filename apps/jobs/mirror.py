@@ -43,7 +43,7 @@ def event_json(row: Row) -> bytes:
     )
 
 
-def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
+def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row], *, wake_streams: bool = True) -> None:
     by_job: dict[UUID, list[Row]] = {}
     for row in rows:
         by_job.setdefault(row["id"], []).append(row)
@@ -74,7 +74,8 @@ def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
             pipe.expire(state, JOBS_STATE.ttl_s or 0)
             pipe.expire(ring, JOBS_EVENTS.ttl_s or 0)
         wake[str(job_id)] = last["last_seq"]
-    queue_wakeup(pipe, wake)
+    if wake_streams:
+        queue_wakeup(pipe, wake)
 
 
 def _attempt(where: str, fill: Any) -> bool:
@@ -100,10 +101,10 @@ def publish(rows: list[Row]) -> bool:
 
 
 def enqueue(rows: list[Row], *, idempotency: str | None = None) -> bool:
-    """A job was accepted: show it, then put its id on the queue (LPUSH), in one round trip."""
+    """A job was accepted: show it, then put its id on the queue (LPUSH), in one round trip. Nobody watches it yet."""
 
     def fill(pipe: redis.client.Pipeline) -> None:
-        _mirror(pipe, rows)
+        _mirror(pipe, rows, wake_streams=False)
         for row in rows:
             pipe.lpush(queue_key(row["type"], row["priority"]), str(row["id"]))
             if idempotency:

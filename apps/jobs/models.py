@@ -55,6 +55,7 @@ class Job(models.Model):
         ]
         indexes = [
             models.Index(name="jobs_owner_list", fields=["tenant", "owner_sub", "-created_at", "-id"]),
+            models.Index(name="jobs_owner_status", fields=["tenant", "owner_sub", "status", "-created_at", "-id"]),
             models.Index(name="jobs_tenant_list", fields=["tenant", "-created_at", "-id"]),
             models.Index(
                 name="jobs_queued",

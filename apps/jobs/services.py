@@ -8,8 +8,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 from django.conf import settings
-from django.db import OperationalError, connections
-from django.db.backends.utils import CursorWrapper
 from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
@@ -23,7 +21,7 @@ from kernel.clock import iso
 from kernel.errors import BadRequestError, ConflictError, ValidationError
 from kernel.failpoints import failpoint
 from kernel.payloads import unstorable
-from kernel.tenant_context import tenant_scope
+from kernel.tenant_context import prepared_cursor, tenant_scope
 
 CREATE_ROUTE = "/v1/jobs"
 IDEMPOTENCY_WAIT_MS = 1500
@@ -32,8 +30,9 @@ INSERT = f"""
 WITH key AS (
     INSERT INTO idempotency_keys (tenant_id, owner_sub, method, route, key, request_hash, resource_id, response_body,
         created_at, expires_at)
-    SELECT %(tenant_id)s, %(sub)s, 'POST', %(route)s, %(key)s, %(request_hash)s, %(id)s, '',
-        now(), now() + make_interval(secs => %(key_ttl_s)s)
+    SELECT %(tenant_id)s::uuid, %(sub)s::text, 'POST', %(route)s::text, %(key)s::text, %(request_hash)s::text,
+        %(id)s::uuid, '',
+        now(), now() + make_interval(secs => %(key_ttl_s)s::float8)
     WHERE %(key)s::text IS NOT NULL
     ON CONFLICT (tenant_id, owner_sub, method, route, key) DO UPDATE SET request_hash = EXCLUDED.request_hash,
         resource_id = EXCLUDED.resource_id, response_body = '', created_at = now(), expires_at = EXCLUDED.expires_at
@@ -42,8 +41,9 @@ WITH key AS (
 ), job AS (
     INSERT INTO jobs (id, tenant_id, type, status, owner_sub, payload_json, principal_json, idempotency_key, priority,
         max_attempts, retry_of, request_id, last_seq, attempt, crashes, token)
-    SELECT %(id)s, %(tenant_id)s, %(type)s, 'queued', %(sub)s, %(payload)s, %(principal)s, %(key)s, %(priority)s,
-        %(max_attempts)s, %(retry_of)s, %(request_id)s, 1, 0, 0, 0
+    SELECT %(id)s::uuid, %(tenant_id)s::uuid, %(type)s::text, 'queued', %(sub)s::text, %(payload)s::jsonb,
+        %(principal)s::jsonb, %(key)s::text, %(priority)s::int, %(max_attempts)s::int, %(retry_of)s::uuid,
+        %(request_id)s::text, 1, 0, 0, 0
     WHERE %(key)s::text IS NULL OR EXISTS (SELECT 1 FROM key)
     RETURNING *
 ), told AS (
@@ -97,10 +97,9 @@ def key_digest(principal: Principal, key: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _rows(cursor: CursorWrapper) -> list[dict[str, Any]]:
-    """Rows as apps.jobs.mirror takes them. Django's cursors hand jsonb over as text."""
-    names = [column.name for column in cursor.description]
-    rows = [dict(zip(names, line, strict=True)) for line in cursor.fetchall()]
+def _rows(cursor: psycopg.Cursor[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows as apps.jobs.mirror takes them. Django's connections hand jsonb over as text."""
+    rows = cursor.fetchall()
     for row in rows:
         row["event_json"] = json.loads(row["event_json"])
     return rows
@@ -157,7 +156,7 @@ def create_job(
     }
     try:
         wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key else None
-        with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), connections["default"].cursor() as cursor:
+        with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), prepared_cursor() as cursor:
             cursor.execute(INSERT, values)
             rows = _rows(cursor)
             if not rows:
@@ -169,14 +168,12 @@ def create_job(
                     "AND method = 'POST' AND route = %s AND key = %s",
                     [body.decode(), principal.tenant_id, principal.sub, CREATE_ROUTE, idempotency_key],
                 )
-    except OperationalError as error:
-        if isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-            raise ConflictError(
-                "A request with this Idempotency-Key is still being answered. Try again in a second.",
-                code="idempotency_in_progress",
-                retry_after_s=1,
-            ) from error
-        raise
+    except psycopg.errors.LockNotAvailable as error:
+        raise ConflictError(
+            "A request with this Idempotency-Key is still being answered. Try again in a second.",
+            code="idempotency_in_progress",
+            retry_after_s=1,
+        ) from error
     failpoint("after_commit_before_push")
     metrics.JOB_CREATED.labels(type_name).inc()
     if idempotency_key:
@@ -233,7 +230,7 @@ def cancel_job(principal: Principal, job_id: UUID) -> tuple[str, bool]:
         job = selectors.get_job(principal, job_id)
         if job.status in TERMINAL:
             return job.status, True
-        with connections["default"].cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(CANCEL_QUEUED, {"id": job_id})
             rows = _rows(cursor)
             told = False
@@ -274,6 +271,6 @@ def retry_job(principal: Principal, job_id: UUID, *, request_id: str = "") -> Ac
         request_id=request_id,
         retry_of=job.id,
     )
-    with tenant_scope(principal.tenant_id), connections["default"].cursor() as cursor:
+    with tenant_scope(principal.tenant_id), prepared_cursor() as cursor:
         cursor.execute("UPDATE jobs SET dead_lettered_at = NULL WHERE id = %s", [job_id])
     return accepted

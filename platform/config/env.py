@@ -154,7 +154,7 @@ def database(url: str, **extra: Any) -> dict[str, Any]:
     """A PostgreSQL URL as one entry of Django's DATABASES."""
     parts: SplitResult = urlsplit(url)
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "kernel.postgres",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -30,8 +30,7 @@ def connect(application_name: str, **options: Any) -> psycopg.Connection[Any]:
         host=database["HOST"],
         port=database["PORT"],
         autocommit=True,
-        prepare_threshold=1,
-        **{**tuned, "application_name": application_name, **options},
+        **{**tuned, "prepare_threshold": 1, "application_name": application_name, **options},
     )
 
 

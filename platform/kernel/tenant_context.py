@@ -7,9 +7,12 @@ tells PostgreSQL the tenant, with SET LOCAL's reach, so that a pooled connection
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connections, transaction
+from psycopg.rows import dict_row
 
 _current: ContextVar[UUID | None] = ContextVar("tenant_id", default=None)
 
@@ -17,6 +20,15 @@ _current: ContextVar[UUID | None] = ContextVar("tenant_id", default=None)
 def current_tenant_id() -> UUID | None:
     """The tenant of the innermost open scope, or None."""
     return _current.get()
+
+
+def prepared_cursor() -> psycopg.Cursor[dict[str, Any]]:
+    """A cursor for the statements that every request runs: parameters bound by the server, prepared after the second
+    use on a connection, rows as dicts. Inside a tenant_scope only; its errors are psycopg's own, not Django's.
+    """
+    if _current.get() is None:
+        raise RuntimeError("prepared_cursor() needs an open tenant_scope")
+    return psycopg.Cursor(connections["default"].connection, row_factory=dict_row)
 
 
 @contextmanager
@@ -34,14 +46,10 @@ def tenant_scope(tenant_id: UUID, *, lock_timeout_ms: int | None = None) -> Iter
     try:
         with transaction.atomic(using="default"):
             if outer is None:
-                with connections["default"].cursor() as cursor:
-                    if lock_timeout_ms is None:
-                        cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
-                    else:
-                        cursor.execute(
-                            "SELECT set_config('app.tenant_id', %s, true), set_config('lock_timeout', %s, true)",
-                            [str(tenant_id), f"{lock_timeout_ms}ms"],
-                        )
+                cursor = prepared_cursor()
+                cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
+                if lock_timeout_ms is not None:
+                    cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{lock_timeout_ms}ms"])
             yield
     finally:
         _current.reset(token)

@@ -66,7 +66,7 @@ def cancel_races(run: Scenario, *, count: int, threads: int, duration_ms: int) -
                 if next(left, None) is None:
                     return
             job_id = caller.submit("test", {"duration_ms": random.randrange(duration_ms + 1)})
-            pause(random.uniform(0, 2 * duration_ms / 1000))
+            pause(random.uniform(0, 1.2 * duration_ms / 1000))
             if job_id:
                 caller.cancel(job_id)
 

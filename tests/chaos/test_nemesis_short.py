@@ -130,7 +130,7 @@ def test_cancelling(run: Scenario) -> None:
     asked_at_s = time.time()
     for job_id in stubborn:
         run.caller().cancel(job_id)
-    nemesis.cancel_races(run, count=300, threads=8, duration_ms=30)
+    nemesis.cancel_races(run, count=300, threads=24, duration_ms=400)
     nemesis.cancel_queued(run, count=60)
 
     after = run.assert_sound(limit_s=60)

@@ -109,7 +109,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'jobs',
-                'indexes': [models.Index(fields=['tenant', 'owner_sub', '-created_at', '-id'], name='jobs_owner_list'), models.Index(fields=['tenant', '-created_at', '-id'], name='jobs_tenant_list'), models.Index(condition=models.Q(('status', 'queued')), fields=['type', 'hinted_at'], include=('id',), name='jobs_queued'), models.Index(condition=models.Q(('status', 'running')), fields=['id'], name='jobs_running'), models.Index(condition=models.Q(('dead_lettered_at', None), _negated=True), fields=['tenant', '-dead_lettered_at'], name='jobs_dead')],
+                'indexes': [models.Index(fields=['tenant', 'owner_sub', '-created_at', '-id'], name='jobs_owner_list'), models.Index(fields=['tenant', 'owner_sub', 'status', '-created_at', '-id'], name='jobs_owner_status'), models.Index(fields=['tenant', '-created_at', '-id'], name='jobs_tenant_list'), models.Index(condition=models.Q(('status', 'queued')), fields=['type', 'hinted_at'], include=('id',), name='jobs_queued'), models.Index(condition=models.Q(('status', 'running')), fields=['id'], name='jobs_running'), models.Index(condition=models.Q(('dead_lettered_at', None), _negated=True), fields=['tenant', '-dead_lettered_at'], name='jobs_dead')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ('queued', 'running', 'finished', 'failed', 'cancelled'))), name='jobs_status_known'), models.UniqueConstraint(fields=('tenant', 'id', 'created_at'), name='jobs_tenant_id_created')],
             },
         ),

@@ -76,11 +76,11 @@ _options = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5000,
     "application_name": "agentic",
+    "prepare_threshold": 2,  # for cursors with server-side binding: kernel.tenant_context.prepared_cursor
 }
 DATABASES = {
     "default": database(
         env.url("DATABASE_URL", None, "PostgreSQL as the role cineca_app.", POSTGRES, secret=True),
-        CONN_HEALTH_CHECKS=True,
         OPTIONS={**_options, "pool": _pool},
     ),
     "engine": database(
@@ -91,7 +91,6 @@ DATABASES = {
             POSTGRES,
             secret=True,
         ),
-        CONN_HEALTH_CHECKS=True,
         OPTIONS={**_options, "pool": {**_pool, "min_size": 0, "max_size": 4}},
     ),
     "issuer": database(
@@ -102,7 +101,6 @@ DATABASES = {
             POSTGRES,
             secret=True,
         ),
-        CONN_HEALTH_CHECKS=True,
         OPTIONS={**_options, "pool": {**_pool, "min_size": 0}},
     ),
 }
