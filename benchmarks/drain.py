@@ -84,7 +84,7 @@ def enqueue_rates(client: redis.Redis, jobs: int) -> dict[str, float]:
         }
 
     ways = {
-        "ours, as the API does it (state, ring, wake-up, id)": lambda job_id: mirror.enqueue([row(job_id)]),
+        "ours, as the API does it (state, ring, wake-up, id)": lambda job_id: mirror.enqueue(row(job_id)),
         "(a) bare LPUSH": lambda job_id: client.lpush("bench:bare", job_id),
         "(b) stock Celery apply_async": lambda job_id: celery_noop.apply_async((job_id,), queue=STAGED),
         "(e) Dramatiq send": lambda job_id: staged.enqueue(dramatiq_noop.message(job_id)),

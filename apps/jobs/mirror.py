@@ -3,7 +3,7 @@
 All of it is a hint. A failed write is counted and forgotten; the sweeper and the streams' own reads make up for it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -43,7 +43,22 @@ def event_json(row: Row) -> bytes:
     )
 
 
-def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row], *, wake_streams: bool = True) -> None:
+def _state(row: Row) -> list[Any]:
+    """The state hash after this move, as field, value, field, value."""
+    return [
+        *("status", row["status"]),
+        *("type", row["type"]),
+        *("owner_sub", row["owner_sub"]),
+        *("tenant_id", str(row["tenant_id"])),
+        *("last_seq", row["last_seq"]),
+        *("attempt", row["attempt"]),
+        *("worker_id", row["lease_owner"] or ""),
+        *("progress", "" if row["progress_percent"] is None else row["progress_percent"]),
+        *("updated_at", iso(row["created_at"]) or ""),
+    ]
+
+
+def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
     by_job: dict[UUID, list[Row]] = {}
     for row in rows:
         by_job.setdefault(row["id"], []).append(row)
@@ -51,20 +66,7 @@ def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row], *, wake_streams: b
     for job_id, lines in by_job.items():
         last = lines[-1]
         state, ring = JOBS_STATE(id=job_id), JOBS_EVENTS(id=job_id)
-        pipe.hset(
-            state,
-            mapping={
-                "status": last["status"],
-                "type": last["type"],
-                "owner_sub": last["owner_sub"],
-                "tenant_id": str(last["tenant_id"]),
-                "last_seq": last["last_seq"],
-                "attempt": last["attempt"],
-                "worker_id": last["lease_owner"] or "",
-                "progress": "" if last["progress_percent"] is None else last["progress_percent"],
-                "updated_at": iso(last["created_at"]) or "",
-            },
-        )
+        pipe.hset(state, items=_state(last))
         pipe.rpush(ring, *(event_json(line) for line in lines))
         if last["last_seq"] > settings.EVENT_RING_LENGTH:
             pipe.ltrim(ring, -settings.EVENT_RING_LENGTH, -1)
@@ -74,19 +76,16 @@ def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row], *, wake_streams: b
             pipe.expire(state, JOBS_STATE.ttl_s or 0)
             pipe.expire(ring, JOBS_EVENTS.ttl_s or 0)
         wake[str(job_id)] = last["last_seq"]
-    if wake_streams:
-        queue_wakeup(pipe, wake)
+    queue_wakeup(pipe, wake)
 
 
-def _attempt(where: str, fill: Any) -> bool:
-    """Run one pipeline; False when Redis did not take it."""
+def _attempt(where: str, talk: Callable[[], Any]) -> bool:
+    """Talk to Redis; False when it did not listen."""
     if not availability.usable():
         metrics.REDIS_ERRORS.labels(where).inc()
         return False
     try:
-        pipe = client().pipeline(transaction=False)
-        fill(pipe)
-        pipe.execute()
+        talk()
     except redis.RedisError as error:
         availability.failed()
         metrics.REDIS_ERRORS.labels(where).inc()
@@ -97,38 +96,47 @@ def _attempt(where: str, fill: Any) -> bool:
 
 def publish(rows: list[Row]) -> bool:
     """Show committed moves and events: state, ring, wake-up. ``rows`` as apps.jobs.ledger returns them."""
-    return not rows or _attempt("publish", lambda pipe: _mirror(pipe, rows))
+    return announce(rows, [])
 
 
-def enqueue(rows: list[Row], *, idempotency: str | None = None) -> bool:
+def enqueue(row: Row, *, idempotency: str | None = None) -> bool:
     """A job was accepted: show it, then put its id on the queue (LPUSH), in one round trip. Nobody watches it yet."""
-
-    def fill(pipe: redis.client.Pipeline) -> None:
-        _mirror(pipe, rows, wake_streams=False)
-        for row in rows:
-            pipe.lpush(queue_key(row["type"], row["priority"]), str(row["id"]))
-            if idempotency:
-                pipe.set(IDEMPOTENCY(key=idempotency), str(row["id"]), ex=settings.IDEMPOTENCY_TTL_S)
-
-    return _attempt("enqueue", fill)
+    state = JOBS_STATE(id=row["id"])
+    keys = [
+        state,
+        JOBS_EVENTS(id=row["id"]),
+        queue_key(row["type"], row["priority"]),
+        IDEMPOTENCY(key=idempotency) if idempotency else state,
+    ]
+    values = [
+        str(row["id"]),
+        event_json(row),
+        JOBS_STATE.ttl_s,
+        JOBS_EVENTS.ttl_s,
+        settings.IDEMPOTENCY_TTL_S if idempotency else 0,
+        *_state(row),
+    ]
+    return _attempt("enqueue", lambda: load_script("enqueue_job")(keys=keys, args=values))
 
 
 def announce(shown: list[Row], returned: list[Row]) -> bool:
     """Show moves and events; then put the ids of ``returned``, jobs that are queued again, at the taking end (RPUSH),
     ahead of those that never started."""
 
-    def fill(pipe: redis.client.Pipeline) -> None:
+    def talk() -> None:
+        pipe = client().pipeline(transaction=False)
         _mirror(pipe, shown)
         for row in returned:
             pipe.rpush(queue_key(row["type"], row["priority"]), str(row["id"]))
+        pipe.execute()
 
-    return not shown or _attempt("announce", fill)
+    return not shown or _attempt("announce", talk)
 
 
 def rehint(job_type: str, high: bool, ids: list[UUID]) -> bool:
     """Ids that fell out go back to the taking end; the oldest, first in ``ids``, will be taken first."""
     key = queue_key(job_type, 1 if high else 0)
-    return not ids or _attempt("rehint", lambda pipe: pipe.rpush(key, *(str(job_id) for job_id in reversed(ids))))
+    return not ids or _attempt("rehint", lambda: client().rpush(key, *(str(job_id) for job_id in reversed(ids))))
 
 
 def request_cancel(job_id: UUID) -> None:

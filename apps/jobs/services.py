@@ -178,7 +178,7 @@ def create_job(
     metrics.JOB_CREATED.labels(type_name).inc()
     if idempotency_key:
         metrics.IDEMPOTENCY_CHECKS.labels("new").inc()
-    mirror.enqueue(rows, idempotency=key_digest(principal, idempotency_key) if idempotency_key else None)
+    mirror.enqueue(rows[0], idempotency=key_digest(principal, idempotency_key) if idempotency_key else None)
     return Accepted(rows[0]["id"], body)
 
 

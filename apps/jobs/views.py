@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from apps.identity.principal import Principal
 from apps.jobs import schemas, selectors, services
@@ -16,6 +15,7 @@ from apps.jobs.states import STATUSES
 from apps.jobs.types import JOB_TYPES
 from kernel import pagination
 from kernel.errors import BadRequestError, ForbiddenError, NotAcceptableError
+from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
 from kernel.web.schema import json_response, parse_body
 
@@ -111,7 +111,7 @@ def list_response(request: Request, *, route: str, owner_sub: str | None, dead_l
     return json_response(body, headers={"Cache-Control": "private, max-age=30", "Vary": "Authorization"})
 
 
-class JobList(APIView):
+class JobList(ApiView):
     """Create a job, list one's own."""
 
     @extend_schema(
@@ -142,7 +142,7 @@ class JobList(APIView):
         return list_response(request, route="jobs", owner_sub=principal_of(request).sub)
 
 
-class JobTypes(APIView):
+class JobTypes(ApiView):
     """The job types and the JSON Schemas of their payloads."""
 
     @extend_schema(
@@ -152,7 +152,7 @@ class JobTypes(APIView):
         return json_response(schemas.types_out(), headers={"Cache-Control": "private, max-age=30"})
 
 
-class JobStats(APIView):
+class JobStats(ApiView):
     """Counts of one's own jobs over the last hours."""
 
     @extend_schema(
@@ -171,7 +171,7 @@ class JobStats(APIView):
         return json_response(selectors.job_stats(principal, hours=int(raw), owner_sub=owner_sub))
 
 
-class JobDetail(APIView):
+class JobDetail(ApiView):
     """Read a job, or ask it to stop."""
 
     @extend_schema(operation_id="get_job", summary="Read a job", responses=OpenApiTypes.OBJECT)
@@ -194,7 +194,7 @@ class JobDetail(APIView):
         )
 
 
-class JobEventPage(APIView):
+class JobEventPage(ApiView):
     """GET /v1/jobs/{id}/events?format=json: the events as a page. Without format=json the same address is a stream of
     server-sent events, which the ASGI server answers (``Accept: text/event-stream``, resume by ``Last-Event-ID``)."""
 
@@ -233,7 +233,7 @@ class JobEventPage(APIView):
         )
 
 
-class JobRetry(APIView):
+class JobRetry(ApiView):
     """Run an ended job again, as a new job."""
 
     @extend_schema(
@@ -244,7 +244,7 @@ class JobRetry(APIView):
         return accepted_response(request._request, accepted, 202)
 
 
-class AdminJobList(APIView):
+class AdminJobList(ApiView):
     """Every owner's jobs in the administrator's tenant; ``?dead_letter=true`` shows those that await a retry."""
 
     @extend_schema(

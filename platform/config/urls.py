@@ -3,9 +3,9 @@
 from django.urls import include, path
 
 urlpatterns = [
-    path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
-    path("", include("apps.identity.urls")),  # /v1/auth, /oidc
     path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
+    path("", include("apps.identity.urls")),  # /v1/auth, /oidc
+    path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
 ]
 handler400 = "apps.edge.errors.bad_request"
 handler403 = "apps.edge.errors.forbidden"

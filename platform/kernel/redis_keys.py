@@ -57,7 +57,7 @@ JOBS_STATE = Key(
     "HASH",
     "status, type, owner_sub, tenant_id, last_seq, attempt, worker_id, progress, updated_at.",
     7 * DAY_S,
-    "apps/jobs/mirror.py after each commit",
+    "apps/jobs/mirror.py after each commit (enqueue_job.lua at first)",
     "cancel script, foreign programs",
     "Rewritten at the job's next event; readers fall back to PostgreSQL.",
 )

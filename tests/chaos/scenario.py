@@ -151,5 +151,7 @@ class Scenario:
 
     def end(self) -> None:
         self.load.stop.set()
+        for node in self.platform.nodes:  # a test that failed half-way may have left one frozen
+            node.thaw()
         self.platform.dismiss_extras()
         self.history.close()
