@@ -67,9 +67,12 @@ class HandJob:
 
     def report(self, *messages: str, shown: bool = True) -> "HandJob":
         """One log event a message."""
-        events = [NewEvent(self.id, self.token, "log", {"message": message}) for message in messages]
+        events = [
+            NewEvent(self.id, self.token, self.last_seq + number, "log", {"message": message})
+            for number, message in enumerate(messages, start=1)
+        ]
         with engine_db.connect("tests") as connection:
-            rows = ledger.append_events(connection, events)
+            rows, _ = ledger.append_events(connection, events)
         return self._told(rows, shown)
 
     def finish(self, status: str = "finished", *, dead: bool = False, shown: bool = True) -> "HandJob":

@@ -17,6 +17,11 @@ class Stopped(BaseException):
     """Raised at a checkpoint when the attempt must end. Not an Exception, so that handlers do not swallow it."""
 
 
+def _text(value: object) -> str:
+    """Text that PostgreSQL can store, whatever a handler says: an event must not fail, its number is taken."""
+    return str(value)[:MESSAGE_MAX_CHARS].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
 class Execution:
     """Handlers use ``payload``, ``report``, ``log``, ``wait`` and ``checkpoint``; the engine uses the rest.
 
@@ -43,7 +48,8 @@ class Execution:
         self._emit = emit
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._pending: NewEvent | None = None
+        self._pending: tuple[str, dict[str, Any], float | None] | None = None
+        self._seq: int = row["last_seq"]  # of the event that the claim wrote; ours follow
         self._last_progress = 0.0
 
     @property
@@ -56,17 +62,17 @@ class Execution:
         """A progress event {stage, message, percent}; the latest of each tenth of a second is kept. A checkpoint."""
         self.checkpoint()
         percent = None if percent is None else min(100.0, max(0.0, float(percent)))
-        data = {"stage": stage, "message": message[:MESSAGE_MAX_CHARS], "percent": percent}
-        event = NewEvent(self.job_id, self.token, "progress", data, percent)
+        data = {"stage": _text(stage), "message": _text(message), "percent": percent}
         with self._lock:
-            self._pending = event
+            self._pending = ("progress", data, percent)
         self.flush(time.monotonic())
 
     def log(self, message: str) -> None:
         """A log event {message}. A checkpoint."""
         self.checkpoint()
         self.flush(float("inf"))
-        self._emit(NewEvent(self.job_id, self.token, "log", {"message": message[:MESSAGE_MAX_CHARS]}))
+        with self._lock:
+            self._number_and_emit("log", {"message": _text(message)}, None)
 
     def checkpoint(self) -> None:
         """Raise Stopped if the attempt must end."""
@@ -85,7 +91,12 @@ class Execution:
             if self._pending is None or now - self._last_progress < PROGRESS_INTERVAL_S:
                 return
             event, self._pending, self._last_progress = self._pending, None, min(now, time.monotonic())
-            self._emit(event)  # inside the lock: events leave in the order they were made
+            self._number_and_emit(*event)
+
+    def _number_and_emit(self, event_type: str, data: dict[str, Any], percent: float | None) -> None:
+        """Under the lock: events leave in the order of their numbers."""
+        self._seq += 1
+        self._emit(NewEvent(self.job_id, self.token, self._seq, event_type, data, percent))
 
     def stop(self, reason: str) -> None:
         """Ask the handler to end. The first reason stays."""

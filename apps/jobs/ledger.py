@@ -26,10 +26,11 @@ MIRRORED = "id, tenant_id, type, owner_sub, status, attempt, last_seq, lease_own
 
 @dataclass(frozen=True)
 class NewEvent:
-    """An event a handler reports. ``token`` proves that the reporter still holds the job."""
+    """An event a handler reports. ``token`` proves that the reporter still holds the job, ``seq`` is its number."""
 
     job_id: UUID
     token: int
+    seq: int
     event_type: str
     data: dict[str, Any]
     percent: float | None = None
@@ -72,9 +73,9 @@ WITH picked AS MATERIALIZED (
 ), claimed AS (
     UPDATE jobs SET status = 'running', token = token + 1, attempt = attempt + 1, lease_owner = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
-        started_at = clock_timestamp(), updated_at = clock_timestamp(), last_seq = last_seq + 1,
+        started_at = statement_timestamp(), updated_at = statement_timestamp(), last_seq = last_seq + 1,
         queue_latency_ms = COALESCE(queue_latency_ms,
-            (extract(epoch FROM clock_timestamp() - created_at) * 1000)::int)
+            (extract(epoch FROM statement_timestamp() - created_at) * 1000)::int)
     FROM picked WHERE jobs.id = picked.id RETURNING jobs.*
 ), told AS (
     INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json, created_at)
@@ -104,51 +105,57 @@ def claim(
 
 APPEND = """
 WITH news AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[], %(ords)s::int[], %(types)s::text[], %(data)s::text[],
-        %(percents)s::float8[]) AS t(id, token, ord, event_type, data, percent)
+    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[], %(seqs)s::bigint[], %(types)s::text[],
+        %(data)s::text[], %(percents)s::float8[]) AS t(id, token, seq_id, event_type, data, percent)
 ), sums AS (
-    SELECT id, max(token) AS token, max(ord) AS n, (array_agg(percent ORDER BY ord DESC)
-        FILTER (WHERE percent IS NOT NULL))[1] AS percent
+    SELECT id, max(token) AS token, min(seq_id) AS low, max(seq_id) AS top,
+        (array_agg(percent ORDER BY seq_id DESC) FILTER (WHERE percent IS NOT NULL))[1] AS percent
     FROM news GROUP BY id
+), held AS MATERIALIZED (
+    SELECT jobs.id, jobs.last_seq AS had FROM jobs JOIN sums ON sums.id = jobs.id
+    WHERE (jobs.token = sums.token OR NOT %(fencing)s) AND jobs.status = 'running' AND jobs.last_seq >= sums.low - 1
+    ORDER BY jobs.id FOR UPDATE OF jobs
 ), moved AS (
-    UPDATE jobs SET last_seq = last_seq + sums.n, updated_at = clock_timestamp(),
+    UPDATE jobs SET last_seq = GREATEST(last_seq, sums.top), updated_at = statement_timestamp(),
         progress_percent = COALESCE(sums.percent, progress_percent)
-    FROM sums WHERE jobs.id = sums.id AND (jobs.token = sums.token OR NOT %(fencing)s) AND jobs.status = 'running'
-    RETURNING jobs.*, sums.n
+    FROM sums JOIN held ON held.id = sums.id WHERE jobs.id = sums.id
+    RETURNING jobs.*, held.had
 ), told AS (
     INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json, created_at)
-    SELECT moved.id, moved.last_seq - moved.n + news.ord, moved.created_at, moved.tenant_id, news.event_type,
-        news.data::jsonb, clock_timestamp()
-    FROM moved JOIN news ON news.id = moved.id
+    SELECT moved.id, news.seq_id, moved.created_at, moved.tenant_id, news.event_type, news.data::jsonb,
+        clock_timestamp()
+    FROM moved JOIN news ON news.id = moved.id WHERE news.seq_id > moved.had
     RETURNING job_id, seq_id, event_type, event_json, created_at
 )
 SELECT id, tenant_id, type, owner_sub, status, attempt, last_seq, lease_owner, progress_percent, priority,
     told.seq_id, told.event_type, told.event_json, told.created_at
-FROM moved JOIN told ON told.job_id = moved.id ORDER BY moved.id, told.seq_id
+FROM moved LEFT JOIN told ON told.job_id = moved.id ORDER BY moved.id, told.seq_id
 """
 
 
-def append_events(connection: Connection, events: Sequence[NewEvent], *, fencing: bool = True) -> list[Row]:
-    """Write handlers' events; one row comes back for each, none for a job whose lease has passed on."""
-    ords: list[int] = []
-    counts: dict[UUID, int] = {}
-    for event in events:
-        counts[event.job_id] = counts.get(event.job_id, 0) + 1
-        ords.append(counts[event.job_id])
+def append_events(
+    connection: Connection, events: Sequence[NewEvent], *, fencing: bool = True
+) -> tuple[list[Row], set[UUID]]:
+    """Write handlers' events. Returns a row for each that is new, and the jobs among them that are still ours.
+
+    Whoever holds a job is the only one to write its events, and numbers them itself. So a repeat after a commit whose
+    answer was lost finds them there and writes nothing twice.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(
             APPEND,
             {
                 "ids": [event.job_id for event in events],
                 "tokens": [event.token for event in events],
-                "ords": ords,
+                "seqs": [event.seq for event in events],
                 "types": [event.event_type for event in events],
                 "data": [_json(event.data) for event in events],
                 "percents": [event.percent for event in events],
                 "fencing": fencing,
             },
         )
-        return cursor.fetchall()
+        rows = cursor.fetchall()
+    return [row for row in rows if row["seq_id"] is not None], {row["id"] for row in rows}
 
 
 FINISH = f"""
@@ -157,10 +164,11 @@ WITH done AS (
         %(errors)s::text[], %(deads)s::bool[]) AS t(id, token, new_status, result, error, dead)
 ), closed AS (
     UPDATE jobs SET status = done.new_status, result_json = done.result::jsonb, error_json = done.error::jsonb,
-        completed_at = clock_timestamp(), updated_at = clock_timestamp(), lease_until = NULL, last_seq = last_seq + 2,
-        exec_latency_ms = (extract(epoch FROM clock_timestamp() - started_at) * 1000)::int,
+        completed_at = statement_timestamp(), updated_at = statement_timestamp(), lease_until = NULL,
+        last_seq = last_seq + 2,
+        exec_latency_ms = (extract(epoch FROM statement_timestamp() - started_at) * 1000)::int,
         progress_percent = CASE WHEN done.new_status = 'finished' THEN 100 ELSE progress_percent END,
-        dead_lettered_at = CASE WHEN done.dead THEN clock_timestamp() END
+        dead_lettered_at = CASE WHEN done.dead THEN statement_timestamp() END
     FROM done WHERE jobs.id = done.id AND (jobs.token = done.token OR NOT %(fencing)s) AND jobs.status = 'running'
     RETURNING jobs.*
 ), told AS (

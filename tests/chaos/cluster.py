@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -111,7 +112,7 @@ class Platform:
         if not self.nodes:
             self.web = self.start_web("web-1")
         if not self.workers:
-            self.workers = [self.start_worker(f"worker-{number}", **settings) for number in (1, 2)]
+            self.workers = [self.start_worker(f"worker-{number}", supervised=True, **settings) for number in (1, 2)]
         self.wait_ready(*self.nodes)
 
     def _start(self, node: Any, *, supervised: bool) -> Any:
@@ -123,19 +124,17 @@ class Platform:
     def wait_ready(self, *nodes: "Web | Worker", limit_s: float = READY_LIMIT_S) -> None:
         """Web servers answer, workers beat and take jobs."""
         for node in nodes:
-            wait_for(
-                lambda node=node: node.is_ready() and (isinstance(node, Web) or self.beats(node)),
-                limit_s=limit_s,
-                what=f"{node.name} being ready",
-                every_s=0.05,
-            )
+            wait_for(partial(self._is_ready, node), limit_s=limit_s, what=f"{node.name} being ready", every_s=0.05)
+
+    def _is_ready(self, node: "Web | Worker") -> bool:
+        return node.is_ready() and (isinstance(node, Web) or self.beats(node))
 
     def beats(self, node: Node) -> bool:
         """Whether this worker process has been heard of in the last 3 seconds."""
         sql = "SELECT 1 FROM worker_heartbeats WHERE pid = %s AND seen_at > now() - interval '3 s'"
         return bool(self.query(sql, [node.pid]))
 
-    def retire(self, *nodes: Node) -> None:
+    def retire(self, *nodes: "Web | Worker") -> None:
         for node in nodes:
             node.supervised = False
         for node in nodes:

@@ -52,9 +52,9 @@ class Node:
         with self._lock:
             if self._popen is None:
                 return False
-            if self._popen.returncode is None and self._popen.poll() is not None:
+            if self._popen.returncode is None and (code := self._popen.poll()) is not None:
                 shim.signal_group(self._popen.pid, signal.SIGKILL)
-                self.deaths.append(self._popen.returncode)
+                self.deaths.append(code)
             return self._popen.returncode is None
 
     def signal(self, number: signal.Signals) -> None:

@@ -31,8 +31,12 @@ class AnswerEater:
         while self._open:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                return
+            try:
                 server = socket.create_connection(("127.0.0.1", self.target_port), timeout=5)
             except OSError:
+                client.close()
                 continue
             server.settimeout(None)
             state = {"victim": False, "answers": 0}

@@ -85,15 +85,15 @@ def test_answers_to_commits_are_lost(run: Scenario) -> None:
     eater = AnswerEater(run.platform.postgres.port, victim=b"ledger ", share=0.1)
     worker = run.platform.start_worker("worker-unsure", AGENTIC_DATABASE_ENGINE_URL=run.platform.engine_url(eater.port))
     run.platform.workers = [worker]
-    run.platform.wait_ready(worker)
-    for _ in range(4):
-        run.submit_many(10, "demo", {"duration_ms": 1200}, follow_every=5)
-        run.submit_many(10, "test", {"duration_ms": 100})
-    wait_for(lambda: eater.eaten >= 10, limit_s=20, what="answers being lost")
-    eater.share = 0.0
-
-    after = run.assert_sound()
-
-    run.platform.dismiss_workers()
-    eater.stop()
-    assert all(job["status"] == "finished" for job in after.jobs.values())
+    try:
+        run.platform.wait_ready(worker)
+        for _ in range(4):
+            run.submit_many(10, "demo", {"duration_ms": 1200}, follow_every=5)
+            run.submit_many(10, "test", {"duration_ms": 100})
+        wait_for(lambda: eater.eaten >= 10, limit_s=20, what="answers being lost")
+        eater.share = 0.0
+        after = run.assert_sound()
+        assert all(job["status"] == "finished" for job in after.jobs.values())
+    finally:
+        run.platform.dismiss_workers()
+        eater.stop()

@@ -1,11 +1,13 @@
 """The end of a nemesis run: wait for rest, take the snapshot, let the checker speak, count."""
 
+from functools import partial
 from uuid import UUID
 
 from apps.jobs.types import JOB_TYPES
 from tests.chaos.checker import Event, Snapshot, Violation, check
 from tests.chaos.cluster import Platform
 from tests.chaos.history import History
+from tests.chaos.nodes import Node
 from tests.clients import wait_for
 
 SHOWN = 12
@@ -81,12 +83,16 @@ def note_files(platform: Platform) -> None:
             platform.files_at_start.setdefault(node.pid, node.open_files())
 
 
+def _holds_at_most(node: Node, limit: int) -> bool:
+    return node.open_files() <= limit
+
+
 def assert_no_files_leaked(platform: Platform) -> None:
     """However many faults a process has lived through, it holds about as many files as at first."""
     for node in platform.nodes:
         limit = platform.files_at_start.get(node.pid, node.open_files()) + MORE_FILES_ALLOWED
         wait_for(
-            lambda node=node, limit=limit: node.open_files() <= limit,
+            partial(_holds_at_most, node, limit),
             limit_s=10,
             what=f"{node.name} holding at most {limit} files (it has {node.open_files()})",
         )

@@ -177,7 +177,7 @@ class LedgerThread(threading.Thread):
         fencing: bool,
     ) -> tuple[list[dict[str, Any]], ...]:
         return (
-            ledger.append_events(connection, events, fencing=fencing) if events else [],
+            self._append(connection, events, fencing) if events else [],
             ledger.finish(connection, outcomes, fencing=fencing) if outcomes else [],
             ledger.release(connection, releases) if releases else [],
             ledger.claim(
@@ -191,6 +191,13 @@ class LedgerThread(threading.Thread):
             else [],
         )
 
+    def _append(self, connection: ledger.Connection, events: list[NewEvent], fencing: bool) -> list[dict[str, Any]]:
+        told, ours = ledger.append_events(connection, events, fencing=fencing)
+        fenced = {event.job_id for event in events} - ours
+        if fenced:
+            self.owner.on_fenced(fenced)
+        return told
+
     def _settle(
         self,
         connection: ledger.Connection,
@@ -202,10 +209,6 @@ class LedgerThread(threading.Thread):
         freed: list[dict[str, Any]],
         claimed: list[dict[str, Any]],
     ) -> None:
-        if events:
-            fenced = {event.job_id for event in events} - {row["id"] for row in told}
-            if fenced:
-                self.owner.on_fenced(fenced)
         if outcomes:
             ours = {row["id"] for row in closed}
             stale = [outcome.job_id for outcome in outcomes if outcome.job_id not in ours]

@@ -110,6 +110,22 @@ def test_a_sequence_number_is_used_once(principal: Principal, superuser: psycopg
 
 
 @pytest.mark.requirement("jobs:fencing")
+def test_events_written_again_after_a_lost_answer_are_stored_once(principal: Principal) -> None:
+    job = HandJob(principal).claim()
+    events = [NewEvent(job.id, job.token, job.last_seq + n, "log", {"message": str(n)}) for n in (1, 2, 3)]
+
+    with engine_db.connect("tests") as connection:
+        first, _ = ledger.append_events(connection, events[:2])
+        again, ours = ledger.append_events(connection, events)
+        nothing_new, still_ours = ledger.append_events(connection, events)
+
+    assert [row["seq_id"] for row in first] == [events[0].seq, events[1].seq]
+    assert [row["seq_id"] for row in again] == [events[2].seq]
+    assert nothing_new == []
+    assert ours == still_ours == {job.id}
+
+
+@pytest.mark.requirement("jobs:fencing")
 def test_a_write_with_an_old_token_matches_nothing(principal: Principal, superuser: psycopg.Connection[Any]) -> None:
     job = HandJob(principal).claim()
     old_token = job.token
@@ -117,12 +133,13 @@ def test_a_write_with_an_old_token_matches_nothing(principal: Principal, superus
     job.claim()
 
     with engine_db.connect("tests") as connection:
-        told = ledger.append_events(connection, [NewEvent(job.id, old_token, "log", {"message": "late"})])
+        late = NewEvent(job.id, old_token, job.last_seq + 1, "log", {"message": "late"})
+        told, ours = ledger.append_events(connection, [late])
         closed = ledger.finish(connection, [Outcome(job.id, old_token, "finished", result={"by": "the frozen one"})])
         renewed = ledger.renew(connection, {job.id: old_token}, lease_s=10)
         freed = ledger.release(connection, {job.id: old_token})
 
-    assert (told, closed, renewed, freed) == ([], [], {}, [])
+    assert (told, ours, closed, renewed, freed) == ([], set(), [], {}, [])
     row = superuser.execute("SELECT status, token, result_json FROM jobs WHERE id = %s", [job.id]).fetchone()
     assert row == ("running", job.token, None)
 
