@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from tests.chaos import nemesis
 from tests.chaos.proxy import AnswerEater
 from tests.chaos.scenario import Scenario
@@ -78,7 +76,6 @@ def test_the_platform_works_without_valkey(run: Scenario) -> None:
     assert since[-1] < P27_START_S, ("after it was back", since[-5:])
 
 
-@pytest.mark.xfail(strict=True, reason="the ledger writes events again when it does not know whether they were stored")
 def test_answers_to_commits_are_lost(run: Scenario) -> None:
     """A worker that does not know whether its last statement was committed says nothing twice and loses nothing."""
     run.platform.dismiss_workers()

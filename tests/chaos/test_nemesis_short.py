@@ -34,7 +34,7 @@ def test_a_worker_frozen_past_its_lease_writes_nothing_late(run: Scenario) -> No
     frozen_at_s = run.fault("freeze worker")
     frozen.freeze()
     in_hand = run.running_on(frozen)
-    wait_for(lambda: not run.running_on(frozen), limit_s=10, what="its leases being taken away")
+    wait_for(lambda: not run.running_on(frozen), limit_s=15, what="its leases being taken away")
     wait_for(run.is_at_rest, limit_s=20, what="others doing its work")
     run.fault("thaw worker")
     frozen.thaw()
