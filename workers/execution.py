@@ -25,7 +25,8 @@ def _text(value: object) -> str:
 class Execution:
     """Handlers use ``payload``, ``report``, ``log``, ``wait`` and ``checkpoint``; the engine uses the rest.
 
-    ``stop_reason`` is None, or why the attempt must end: cancelled, lease_lost, time_limit or shutdown.
+    ``stop_reason`` is None, or why the attempt must end: cancelled, time_limit, shutdown,
+    lease_lost (it is somebody else's now) or self_fenced (it may soon be: no renewal came through).
     """
 
     def __init__(self, row: dict[str, Any], *, queue_time_limit_s: float, emit: Callable[[NewEvent], None]) -> None:

@@ -241,7 +241,7 @@ freed AS (
 ), told AS (
     INSERT INTO job_events (job_id, seq_id, job_created_at, tenant_id, event_type, event_json, created_at)
     SELECT id, last_seq, created_at, tenant_id, 'status', jsonb_build_object('job_id', id, 'from', 'running',
-        'to', 'queued', 'status', 'queued', 'attempt', attempt, 'reason', 'worker_shutdown', 'timestamp', {ISO_NOW}),
+        'to', 'queued', 'status', 'queued', 'attempt', attempt, 'reason', 'given_back', 'timestamp', {ISO_NOW}),
         clock_timestamp()
     FROM freed RETURNING job_id, seq_id, event_type, event_json, created_at
 )
@@ -254,6 +254,34 @@ def release(connection: Connection, held: dict[UUID, int]) -> list[Row]:
     """Give jobs back (a warm shutdown): queued again, not counted as a crash."""
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(RELEASE, {"ids": list(held), "tokens": list(held.values())})
+        return cursor.fetchall()
+
+
+CLOSED = f"""
+WITH mine AS (SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS t(id, token)),
+closed AS (
+    SELECT jobs.* FROM jobs JOIN mine ON mine.id = jobs.id AND mine.token = jobs.token
+    WHERE jobs.status IN ('finished', 'failed', 'cancelled')
+)
+SELECT {MIRRORED}, queue_latency_ms, exec_latency_ms,
+    told.seq_id, told.event_type, told.event_json, told.created_at
+FROM (SELECT *, created_at AS job_created FROM closed) AS closed JOIN LATERAL (
+    SELECT seq_id, event_type, event_json, job_events.created_at FROM job_events
+    WHERE job_id = closed.id AND job_created_at = closed.job_created AND seq_id > closed.last_seq - 2
+) AS told ON true ORDER BY closed.id, told.seq_id
+"""
+
+
+def closed_with(connection: Connection, outcomes: Sequence[Outcome]) -> list[Row]:
+    """Which of these ended with our token after all, as ``finish`` would have told: the answer to it was lost."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(
+            CLOSED,
+            {
+                "ids": [outcome.job_id for outcome in outcomes],
+                "tokens": [outcome.token for outcome in outcomes],
+            },
+        )
         return cursor.fetchall()
 
 

@@ -13,14 +13,16 @@ from apps.jobs.ledger import ISO_NOW, MIRRORED, Connection, Row
 BATCH = 500
 # A queued row may be this old before a missing id counts as lost: it covers commit-to-push and pop-to-claim.
 HINT_AGE_S = 1.5
-REHINT_PAUSE_S = 3.0
+REHINT_PAUSE_S = 1.5
 
+# A lease that ran out before PostgreSQL started had no chance of being renewed: that counts as nobody's crash.
 RESCUE = f"""
 WITH lost AS MATERIALIZED (
-    SELECT id, crashes + 1 AS crashes_now, crashes + 1 >= max_attempts AS poison,
+    SELECT id, crashes + counted AS crashes_now, counted = 1 AND crashes + 1 >= max_attempts AS poison,
         cancel_requested_at IS NOT NULL AS cancelled
-    FROM jobs WHERE status = 'running' AND lease_until < clock_timestamp()
-    ORDER BY id FOR UPDATE SKIP LOCKED LIMIT {BATCH}
+    FROM jobs CROSS JOIN LATERAL (SELECT (lease_until > pg_postmaster_start_time())::int AS counted) AS fault
+    WHERE status = 'running' AND lease_until < clock_timestamp()
+    ORDER BY id FOR UPDATE OF jobs SKIP LOCKED LIMIT {BATCH}
 ), moved AS (
     UPDATE jobs SET crashes = lost.crashes_now, lease_until = NULL, updated_at = clock_timestamp(),
         status = CASE WHEN cancelled THEN 'cancelled' WHEN poison THEN 'failed' ELSE 'queued' END,

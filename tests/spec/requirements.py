@@ -99,6 +99,7 @@ JOBS = {
     "jobs:state-machine": ("SPEC 6.1", "The database refuses every move outside the state machine."),
     "jobs:one-end": ("R11", "A job has one terminal event, equal to its status."),
     "jobs:fencing": ("R5", "A write with an old token matches nothing."),
+    "jobs:rescue": ("R5, P7", "A lease that ran out requeues its job; only a worker's fault counts as a crash."),
 }
 
 QUEUE = {

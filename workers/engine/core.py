@@ -214,7 +214,7 @@ class Engine:
                     self._ending += 1
             if was_full:
                 self.on_credit()
-        elif execution.stop_reason == "shutdown":
+        elif execution.stop_reason in ("shutdown", "self_fenced"):  # still ours, if nobody has taken it: give it back
             self.ledger.submit_release(execution.job_id, execution.token)
             self._forget([execution.job_id])
         else:  # the lease is somebody else's

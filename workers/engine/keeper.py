@@ -54,7 +54,7 @@ class Heartbeat(threading.Thread):
                 pause_s = 0.3
             if time.monotonic() - self._renewed_at > SELF_FENCE_SHARE * settings.LEASE_S:
                 for execution in self.engine.executions():
-                    execution.stop("lease_lost")
+                    execution.stop("self_fenced")
             self._stop_event.wait(max(0.05, pause_s - (time.monotonic() - began)))
 
     def _beat(self, began: float) -> None:

@@ -211,7 +211,12 @@ class LedgerThread(threading.Thread):
     ) -> None:
         if outcomes:
             ours = {row["id"] for row in closed}
-            stale = [outcome.job_id for outcome in outcomes if outcome.job_id not in ours]
+            refused = [outcome for outcome in outcomes if outcome.job_id not in ours]
+            if refused:  # another's, or ours by a commit whose answer was lost
+                after_all = ledger.closed_with(connection, refused)
+                closed = closed + after_all
+                ours |= {row["id"] for row in after_all}
+            stale = [outcome.job_id for outcome in refused if outcome.job_id not in ours]
             self.owner.on_closed([row for row in closed if row["event_type"] == "end"], stale)
         if claims:
             got = {row["id"] for row in claimed}

@@ -28,7 +28,7 @@ EVENT_RING_LENGTH = 1000
 
 # PostgreSQL
 DB_POOL_MAX_CONNECTIONS = env.integer("AGENTIC_DB_POOL_MAX", 10, "Connections of one process to PostgreSQL.", 1, 500)
-DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.8, "Seconds to wait for a connection before 503.", 0.05)
+DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.45, "Seconds to wait for a connection before 503.", 0.05)
 
 # Retention
 JOB_RETENTION_DAYS = env.integer("AGENTIC_JOB_RETENTION_DAYS", 30, "Days a finished job is kept.", 1)

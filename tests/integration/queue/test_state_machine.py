@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from apps.identity.principal import Principal
-from apps.jobs import ledger
+from apps.jobs import ledger, sweep
 from apps.jobs.ledger import NewEvent, Outcome
 from apps.jobs.states import STATUSES, TERMINAL, TRANSITIONS
 from kernel import engine_db
@@ -123,6 +123,41 @@ def test_events_written_again_after_a_lost_answer_are_stored_once(principal: Pri
     assert [row["seq_id"] for row in again] == [events[2].seq]
     assert nothing_new == []
     assert ours == still_ours == {job.id}
+
+
+@pytest.mark.requirement("jobs:fencing")
+def test_an_end_whose_answer_was_lost_is_recognised_as_ours(principal: Principal) -> None:
+    job = HandJob(principal).claim()
+    mine = Outcome(job.id, job.token, "finished", result={"by": "hand"})
+    others = Outcome(job.id, job.token - 1, "finished", result={"by": "the frozen one"})
+
+    with engine_db.connect("tests") as connection:
+        told = ledger.finish(connection, [mine])
+        again = ledger.finish(connection, [mine])
+        recognised = ledger.closed_with(connection, [mine])
+        foreign = ledger.closed_with(connection, [others])
+
+    assert again == foreign == []
+    assert recognised == told
+    assert [row["event_type"] for row in recognised] == ["status", "end"]
+
+
+@pytest.mark.requirement("jobs:rescue")
+def test_a_lease_that_ran_out_while_postgresql_was_away_is_nobodys_crash(
+    principal: Principal, superuser: psycopg.Connection[Any]
+) -> None:
+    job = HandJob(principal).claim(lease_s=3600)
+    away = "SELECT pg_postmaster_start_time() - interval '1 second'"
+    superuser.execute(f"UPDATE jobs SET crashes = 2, lease_until = ({away}) WHERE id = %s", [job.id])
+
+    with engine_db.connect("tests") as connection:
+        moved = [row for row in sweep.rescue(connection) if row["id"] == job.id]
+
+    row = superuser.execute("SELECT status, crashes FROM jobs WHERE id = %s", [job.id]).fetchone()
+    assert row is not None
+    assert row[0] != "failed"  # the shared worker may have swept it, and run it, first
+    assert row[1] == 2
+    assert all(line["status"] == "queued" for line in moved)
 
 
 @pytest.mark.requirement("jobs:fencing")
