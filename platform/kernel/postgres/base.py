@@ -1,11 +1,16 @@
 """The database backend that settings name. See the package."""
 
 import select
+import socket
+import time
 from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+BUSY_WAIT_S = 5.0  # for a connection of a pool that is busy; one whose server is away is given up much sooner
+PROBE_S = 0.2
 
 
 def check_connection(connection: psycopg.Connection[Any]) -> None:
@@ -21,7 +26,8 @@ def check_connection(connection: psycopg.Connection[Any]) -> None:
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """As Django's, with the check above."""
+    """As Django's, with the check above, and two patiences: a short one (the pool's timeout) when nobody listens at
+    the server's address, a longer one when the pool is only busy."""
 
     @property
     def pool(self) -> Any:
@@ -29,3 +35,22 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if pool is not None:
             pool._check = check_connection
         return pool
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        give_up_at = time.monotonic() + BUSY_WAIT_S
+        while True:
+            try:
+                return super().get_new_connection(conn_params)
+            except PoolTimeout:
+                if time.monotonic() > give_up_at or not self._is_somebody_there():
+                    raise
+
+    def _is_somebody_there(self) -> bool:
+        if self.settings_dict["HOST"].startswith("/"):  # a socket in the file system: no cheap way to ask
+            return True
+        address = (self.settings_dict["HOST"], int(self.settings_dict["PORT"] or 5432))
+        try:
+            socket.create_connection(address, timeout=PROBE_S).close()
+        except OSError:
+            return False
+        return True
