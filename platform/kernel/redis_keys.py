@@ -76,7 +76,7 @@ JOBS_CANCEL = Key(
     '"1": the running job was asked to stop.',
     3600,
     "kernel/lua/cancel_job.lua",
-    "workers/engine (twice a second)",
+    "workers/engine (four times a second)",
     "The row's cancel_requested_at reaches the worker with its next heartbeat.",
 )
 IDEMPOTENCY = Key(
@@ -85,7 +85,7 @@ IDEMPOTENCY = Key(
     "Job id made for an Idempotency-Key; {key} is SHA-256 of tenant, caller, method, route and the header.",
     DAY_S,
     "API after commit",
-    "API, as a hint that saves an INSERT; the row in idempotency_keys decides",
+    "foreign programs; the API asks the row in idempotency_keys, which decides",
     "The row in PostgreSQL answers.",
 )
 KEYS = (JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY)
