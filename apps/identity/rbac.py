@@ -1,8 +1,13 @@
-"""Roles and the scopes each may get: one table, default deny. The built-in issuer grants no scope that is not here."""
+"""Who may do what: roles, scopes and permissions as data (SPEC 2.3), default deny. docs/reference/rbac.md shows it.
+
+A permission is ``resource:action``. A caller may use it when one of its roles has it in MATRIX *and* its token's scopes
+cover what SCOPE_FOR asks: the role is what a person may do, the scopes what this token may do in the person's name.
+"""
 
 from collections.abc import Iterable
 
-from apps.identity.principal import ADMIN_SCOPE
+from apps.identity.principal import ADMIN_SCOPE, Principal
+from kernel.errors import ForbiddenError
 
 # What a person reads on the consent page.
 SCOPE_TEXTS: dict[str, str] = {
@@ -38,6 +43,65 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "admin": frozenset(SCOPE_TEXTS) - SIGN_IN_SCOPES,
 }
 ROLES = frozenset(ROLE_SCOPES)
+
+_ACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete"}
+# SPEC 2.3, row by row; the other resources are ours. A role of _EXTENDS has its base's row and what stands here.
+_ROWS: dict[str, dict[str, str]] = {
+    "admin": dict.fromkeys(
+        ("agent-runs", "jobs", "tools", "tenants", "sessions", "models", "audit", "platform", "graph"), "CRUD"
+    ),
+    "operator": {"agent-runs": "CRU", "jobs": "CRUD", "tools": "R", "tenants": "R", "sessions": "CRUD", "models": "R",
+                 "platform": "R", "graph": "R"},
+    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "R", "sessions": "CRUD", "models": "R", "graph": "R"},
+    "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R"},
+    "researcher": {},
+    "curator": {"graph": "CRUD"},
+    "data_engineer": {"graph": "CRUD", "platform": "R"},
+    "auditor": {"audit": "R", "platform": "R"},
+    "guest": {},
+}  # fmt: skip
+_EXTENDS = {"researcher": "user", "curator": "user", "data_engineer": "user", "auditor": "viewer", "guest": "viewer"}
+
+MATRIX: dict[str, frozenset[str]] = {
+    role: frozenset(
+        f"{resource}:{_ACTIONS[letter]}"
+        for row in (_ROWS.get(_EXTENDS.get(role, ""), {}), _ROWS[role])
+        for resource, letters in row.items()
+        for letter in letters
+    )
+    for role in _ROWS
+}
+
+
+def scope_for(permission: str) -> str:
+    """The scope a token needs beside the role."""
+    resource, action = permission.split(":")
+    if resource == "graph":
+        return "graph:read" if action == "read" else "graph:write"
+    if resource == "audit":
+        return "security:audit"
+    if resource == "platform":
+        return "system:status" if action == "read" else ADMIN_SCOPE
+    if resource == "tenants" and action != "read":
+        return ADMIN_SCOPE
+    return "read" if action == "read" else "write"
+
+
+def may(principal: Principal, permission: str) -> bool:
+    """Whether the caller has the permission (``jobs:create``)."""
+    if not any(permission in MATRIX[role] for role in principal.roles & ROLES):
+        return False
+    return ADMIN_SCOPE in principal.scopes or scope_for(permission) in principal.scopes
+
+
+def require(principal: Principal, permission: str) -> None:
+    """ForbiddenError, which names the permission and the scope, unless the caller may."""
+    if not may(principal, permission):
+        raise ForbiddenError(
+            "Forbidden: missing permission",
+            required_permission=permission,
+            required_scopes=[scope_for(permission)],
+        )
 
 
 def scopes_of(roles: Iterable[str]) -> frozenset[str]:

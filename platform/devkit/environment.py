@@ -42,6 +42,7 @@ def platform_variables(home: DataDir, servers: Mapping[str, str], api_port: int)
     flower_port = os.environ.get("AGENTIC_FLOWER_PORT") or str(home.port("flower"))
     own = {
         "AGENTIC_ENV": "dev",
+        "AGENTIC_PLATFORM_TENANT": "demo",
         "AGENTIC_SECRET_KEY": home.password("secret-key") + home.password("secret-key-2"),
         "AGENTIC_PORT": str(api_port),
         "AGENTIC_PUBLIC_URL": f"http://127.0.0.1:{api_port}",

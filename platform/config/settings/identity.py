@@ -1,6 +1,11 @@
 """The built-in OIDC issuer (django-oauth-toolkit) and how passwords are kept. Who is trusted stands in base.py."""
 
 from apps.identity.rbac import SCOPE_TEXTS
+from config.env import env
+
+PLATFORM_TENANT = env.text(
+    "AGENTIC_PLATFORM_TENANT", "platform", "Short name of the tenant whose admins administer the whole platform."
+)
 
 ACCESS_TOKEN_TTL_S = 900
 SESSION_COOKIE_NAME = "cineca_session"

@@ -1,0 +1,1 @@
+"""Agents: sessions now; runs and their steps."""

@@ -1,0 +1,1 @@
+"""Django admin for operators and tenants' administrators: one site, one file a subject."""
