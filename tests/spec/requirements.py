@@ -144,5 +144,29 @@ OPS = {
     "ops:docs": ("contract 1.1", "The API's documentation is served, complete and consistent."),
 }
 
-AREAS = (EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS)
+ROLES: dict[str, tuple[str, str]] = {}
+
+LIMITS: dict[str, tuple[str, str]] = {}
+
+TRACE: dict[str, tuple[str, str]] = {}
+
+GUARDS: dict[str, tuple[str, str]] = {}
+
+AUDIT: dict[str, tuple[str, str]] = {}
+
+TENANTS: dict[str, tuple[str, str]] = {}
+
+SESSIONS: dict[str, tuple[str, str]] = {}
+
+ADMIN: dict[str, tuple[str, str]] = {}
+
+OPENAPI: dict[str, tuple[str, str]] = {}
+
+# Numbered attacks: what the platform answers to each.
+SECURITY: dict[str, tuple[str, str]] = {}
+
+AREAS = (
+    EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, SECURITY,
+)  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}
