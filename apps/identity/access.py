@@ -30,4 +30,13 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/jobs/<str:job_id>/retry": {"POST": "jobs:create"},
     "/v1/admin/jobs": {"GET": "platform:update", "POST": "platform:update"},
     "/v1/admin/jobs/<str:job_id>": {"GET": "platform:update", "DELETE": "platform:update"},
+    # -- apps/agents
+    "/v1/sessions": {"GET": "sessions:read", "POST": "sessions:create"},
+    "/v1/sessions/<str:session_id>": {"GET": "sessions:read", "DELETE": "sessions:delete"},
+    "/v1/sessions/<str:session_id>/steps": {"GET": "sessions:read", "POST": "sessions:update"},
+    "/v1/sessions/<str:session_id>/steps/<str:step_id>": {"GET": "sessions:read"},
+    "/v1/agents/sessions": {"GET": "sessions:read", "POST": "sessions:create"},
+    "/v1/agents/sessions/<str:session_id>": {"GET": "sessions:read", "DELETE": "sessions:delete"},
+    "/v1/agents/sessions/<str:session_id>/steps": {"GET": "sessions:read", "POST": "sessions:update"},
+    "/v1/agents/sessions/<str:session_id>/steps/<str:step_id>": {"GET": "sessions:read"},
 }

@@ -4,6 +4,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
+    path("", include("apps.agents.urls")),  # /v1/sessions, /v1/agents/sessions
     path("", include("apps.identity.urls")),  # /v1/auth, /oidc
     path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
 ]

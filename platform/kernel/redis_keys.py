@@ -88,7 +88,16 @@ IDEMPOTENCY = Key(
     "foreign programs; the API asks the row in idempotency_keys, which decides",
     "The row in PostgreSQL answers.",
 )
-KEYS = (JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY)
+SESSION = Key(
+    "session:{id}",
+    "STRING",
+    '"<version>:<JSON of the session>", signed: what anybody else writes is not read.',
+    60,
+    "apps/agents/session_cache.py after each commit",
+    "GET /v1/sessions/{id}",
+    "The next read takes the row and writes it again.",
+)
+KEYS = (JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY, SESSION)
 
 # Publish/subscribe: not keys, nothing is kept. Streams join this Channels group once per process.
 WAKE_GROUP = "jobs.wake"

@@ -156,7 +156,19 @@ AUDIT: dict[str, tuple[str, str]] = {}
 
 TENANTS: dict[str, tuple[str, str]] = {}
 
-SESSIONS: dict[str, tuple[str, str]] = {}
+SESSIONS: dict[str, tuple[str, str]] = {
+    "sessions:create": ("contract 3.5", "POST /v1/sessions begins a session and answers 201 with its Location."),
+    "sessions:idempotency": ("contract 1.6", "A repeat with the same Idempotency-Key is the same session or step."),
+    "sessions:list": ("contract 1.6", "GET /v1/sessions shows the caller's own, page by page."),
+    "sessions:read": ("contract 3.5", "GET /v1/sessions/{id} has an ETag and answers 304 to who holds it."),
+    "sessions:cancel": ("contract 1.6", "DELETE ends a session, twice without harm, and nothing is added to it after."),
+    "sessions:steps": ("contract 3.5", "Steps are numbered from 1 without a gap, whoever adds them at once."),
+    "sessions:own-only": ("security 23", "Another's session looks like one that never was."),
+    "sessions:roles": ("security 46", "A session's agent_role is one of the caller's own roles."),
+    "sessions:cache": ("SPEC 9.2", "session:{id} shows the session to the API, and a forged one is not believed."),
+    "sessions:expiry": ("SPEC 12", "A session that is idle too long ends, and an ended one is deleted in time."),
+    "sessions:predecessor": ("contract 1.6", "/v1/agents/sessions is the same resource."),
+}
 
 ADMIN: dict[str, tuple[str, str]] = {}
 

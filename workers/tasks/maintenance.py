@@ -1,5 +1,6 @@
 """Scheduled upkeep. Each task is one call, safe to run twice."""
 
+from apps.agents import retention as session_retention
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from kernel.task_names import TaskName
@@ -8,8 +9,9 @@ from workers.celery import app
 
 @app.task(name=TaskName.MAINTENANCE_CLEANUP)
 def cleanup() -> None:
-    """Hourly: expired idempotency keys, old jobs, workers long gone."""
+    """Hourly: expired idempotency keys, old jobs, workers long gone, sessions that were idle too long."""
     retention.clean()
+    session_retention.clean()
 
 
 @app.task(name=TaskName.MAINTENANCE_TOKENS)

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "apps.tenancy",
     "apps.jobs",
     "apps.graph",
+    "apps.agents",
     "apps.ops",
 ]
 ROOT_URLCONF = "config.urls"

@@ -30,7 +30,11 @@ EVENT_RING_LENGTH = 1000
 DB_POOL_MAX_CONNECTIONS = env.integer("AGENTIC_DB_POOL_MAX", 10, "Connections of one process to PostgreSQL.", 1, 500)
 DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.45, "Seconds to wait for a connection before 503.", 0.05)
 
+# Sessions of agents
+SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it for this long
+
 # Retention
+SESSION_RETENTION_DAYS = 90  # an ended session and its steps
 JOB_RETENTION_DAYS = env.integer("AGENTIC_JOB_RETENTION_DAYS", 30, "Days a finished job is kept.", 1)
 
 # Tests only; refused in production
