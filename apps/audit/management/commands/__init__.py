@@ -1,0 +1,1 @@
+"""manage.py verify_audit."""
