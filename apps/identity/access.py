@@ -3,15 +3,26 @@
 A route that is missing here is refused to everybody, and fails a test.
 """
 
+import re
+
+from django.conf import settings
+
 PUBLIC = "public"  # no token
 SIGNED_IN = "signed-in"  # any verified caller
+
+# Not in the table: browsers go there with a session of their own or with none, and each guards itself.
+OUTSIDE = (
+    "/oidc/",  # the built-in issuer: OAuth decides (apps/identity/oidc_views.py)
+    "/admin/",  # Django's admin: staff rights from roles
+    "/static/",  # the documentation's and the admin's scripts and styles, the same for everybody
+)
 
 ROUTES: dict[str, dict[str, str]] = {
     # -- apps/ops
     "/": {"GET": PUBLIC},
     "/v1/": {"GET": PUBLIC},
     "/v1": {"GET": PUBLIC},
-    "/metrics": {"GET": PUBLIC},
+    "/metrics": {"GET": "metrics:read"},  # public while METRICS_PUBLIC
     "/v1/health/live": {"GET": PUBLIC},
     "/v1/health/ready": {"GET": PUBLIC},
     "/v1/health/startup": {"GET": PUBLIC},
@@ -19,8 +30,11 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/health/components/<str:name>": {"GET": PUBLIC},
     "/v1/openapi.json": {"GET": PUBLIC},
     "/v1/docs": {"GET": PUBLIC},
+    "/v1/redoc": {"GET": PUBLIC},
     # -- apps/identity
     "/v1/auth/me": {"GET": SIGNED_IN},
+    "/v1/auth/permissions": {"GET": SIGNED_IN},
+    "/v1/auth/introspect": {"POST": SIGNED_IN},  # about a token of another: scope introspection, in the service
     # -- apps/jobs
     "/v1/jobs": {"GET": "jobs:read", "POST": "jobs:create"},
     "/v1/jobs/types": {"GET": "jobs:read"},
@@ -28,8 +42,25 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/jobs/<str:job_id>": {"GET": "jobs:read", "DELETE": "jobs:delete"},
     "/v1/jobs/<str:job_id>/events": {"GET": "jobs:read"},
     "/v1/jobs/<str:job_id>/retry": {"POST": "jobs:create"},
-    "/v1/admin/jobs": {"GET": "platform:update", "POST": "platform:update"},
-    "/v1/admin/jobs/<str:job_id>": {"GET": "platform:update", "DELETE": "platform:update"},
+    "/v1/admin/jobs": {"GET": "all-jobs:read", "POST": "all-jobs:create"},
+    "/v1/admin/jobs/<str:job_id>": {"GET": "all-jobs:read", "DELETE": "all-jobs:delete"},
+    # -- apps/tenancy: all tenants, quotas and status are for administrators of the platform (apps/tenancy/rights.py)
+    "/v1/tenants": {"GET": "tenants:read", "POST": "tenants:create"},
+    "/v1/tenants/exports/<str:name>": {"GET": "tenants:delete"},
+    "/v1/tenants/<str:tenant_id>": {"GET": "tenants:read", "PATCH": "tenants:update", "DELETE": "tenants:delete"},
+    "/v1/tenants/<str:tenant_id>/suspend": {"POST": "tenants:update"},
+    "/v1/tenants/<str:tenant_id>/resume": {"POST": "tenants:update"},
+    "/v1/tenants/<str:tenant_id>/deletion-preview": {"GET": "tenants:delete"},
+    "/v1/admin/tenants": {"GET": "tenants:read", "POST": "tenants:create"},
+    "/v1/admin/tenants/exports/<str:name>": {"GET": "tenants:delete"},
+    "/v1/admin/tenants/<str:tenant_id>": {"GET": "tenants:read", "PATCH": "tenants:update", "DELETE": "tenants:delete"},
+    "/v1/admin/tenants/<str:tenant_id>/suspend": {"POST": "tenants:update"},
+    "/v1/admin/tenants/<str:tenant_id>/resume": {"POST": "tenants:update"},
+    "/v1/admin/tenants/<str:tenant_id>/deletion-preview": {"GET": "tenants:delete"},
+    # -- apps/audit
+    "/v1/admin/audit": {"GET": "audit:read"},
+    "/v1/admin/audit/export": {"GET": "audit:read"},
+    "/v1/admin/audit/verify": {"GET": "audit:read"},
     # -- apps/agents
     "/v1/sessions": {"GET": "sessions:read", "POST": "sessions:create"},
     "/v1/sessions/<str:session_id>": {"GET": "sessions:read", "DELETE": "sessions:delete"},
@@ -40,3 +71,18 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/agents/sessions/<str:session_id>/steps": {"GET": "sessions:read", "POST": "sessions:update"},
     "/v1/agents/sessions/<str:session_id>/steps/<str:step_id>": {"GET": "sessions:read"},
 }
+
+
+def need(route: str, method: str) -> str | None:
+    """PUBLIC, SIGNED_IN or the permission; None for what is not declared. HEAD is as GET."""
+    declared = ROUTES.get(route, {}).get("GET" if method == "HEAD" else method)
+    return PUBLIC if route == "/metrics" and declared and settings.METRICS_PUBLIC else declared
+
+
+def is_public_path(path: str, method: str) -> bool:
+    """The same for a raw path, before it is resolved to its route; a wrong method of a public route is public too."""
+    return path in _PUBLIC_ROUTES or need(path, method) == PUBLIC or bool(_PUBLIC_PATTERN.fullmatch(path))
+
+
+_PUBLIC_ROUTES = frozenset(route for route, methods in ROUTES.items() if set(methods.values()) == {PUBLIC})
+_PUBLIC_PATTERN = re.compile("|".join(re.sub("<[^>]+>", "[^/]+", route) for route in _PUBLIC_ROUTES if "<" in route))

@@ -1,4 +1,4 @@
-"""Verified payload -> Principal: every claim by type and value, unknown roles dropped, nothing guessed."""
+"""Verified payload -> Principal: every claim by type and value, unknown roles dropped."""
 
 import math
 import re
@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.identity.jose import MalformedError
-from apps.identity.principal import ADMIN_SCOPE, Principal
-from apps.identity.rbac import ROLES
+from apps.identity.principal import Principal
+from apps.identity.rbac import ROLES, inferred_from, scopes_of
 
 MAX_SUB_LENGTH = 255
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")  # RFC 6749, 3.3
@@ -54,10 +54,7 @@ def principal_of(payload: dict[str, Any], rules: Rules, *, now_s: float) -> Prin
         raise MalformedError("issued in the future")
     if "nbf" in payload and _moment(payload, "nbf") > now_s + rules.leeway_s:
         raise MalformedError("not valid yet")
-    roles = frozenset(_texts(payload.get("roles", []))) & ROLES
-    scopes = _scopes(payload)
-    if "admin" in roles:
-        scopes |= {ADMIN_SCOPE}
+    roles, scopes = _rights(payload)
     return Principal(
         sub=_sub(payload.get("sub")),
         tenant_id=_tenant_id(payload.get("tenant_id")),
@@ -97,6 +94,17 @@ def _texts(value: Any) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise MalformedError("not a list of texts")
     return value
+
+
+def _rights(payload: dict[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """(roles, scopes). Roles named but unknown are no roles; without any, the scopes say what the bearer is. A token
+    that says nothing of scopes has its roles' scopes; one with an empty list has none."""
+    named = _texts(payload.get("roles", []))
+    scopes = _scopes(payload)
+    if not named:
+        return inferred_from(scopes)
+    roles = frozenset(named) & ROLES
+    return roles, scopes if payload.keys() & {"scope", "scopes"} else scopes_of(roles)
 
 
 def _scopes(payload: dict[str, Any]) -> frozenset[str]:

@@ -5,6 +5,7 @@ import uuid
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.db.models.functions import Now
 
 
 class User(AbstractUser):
@@ -32,3 +33,18 @@ class RevokedToken(models.Model):
 
     class Meta:
         db_table = "revoked_tokens"
+
+
+class SignInAttempt(models.Model):
+    """A sign-in that failed, or is under way; one that succeeds is deleted. Counted by apps/identity/throttle.py."""
+
+    account = models.CharField(max_length=64, help_text="SHA-256 of the user name; empty: no account was named.")
+    address = models.CharField(max_length=64, help_text="Where it came from; IPv6 by its /64.")
+    attempted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "sign_in_attempts"
+        indexes = [
+            models.Index(fields=["account", "attempted_at"], name="sign_in_attempts_account"),
+            models.Index(fields=["address", "attempted_at"], name="sign_in_attempts_address"),
+        ]

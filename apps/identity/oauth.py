@@ -16,7 +16,7 @@ from apps.identity.jose import check_signature, decode
 from apps.identity.jwks import LocalJwks
 from apps.identity.models import User
 from apps.identity.rbac import grantable
-from apps.identity.standing import tenant_is_active
+from apps.identity.standing import slug_of, tenant_is_active
 
 
 def access_token_for(request: Request) -> str:
@@ -38,8 +38,10 @@ def access_token_for(request: Request) -> str:
 
 
 def may_sign_in(user: User) -> bool:
-    """Whether the account is enabled and its tenant exists and is not suspended."""
-    return user.is_active and tenant_is_active(user.tenant_id)
+    """Whether the account is enabled, and its tenant exists, is not suspended and has no issuer of its own."""
+    if user.tenant_id is None or not (user.is_active and tenant_is_active(user.tenant_id)):
+        return False
+    return slug_of(user.tenant_id) not in settings.OIDC_TENANT_ISSUERS
 
 
 class IssuerValidator(OAuth2Validator):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib.auth import logout
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.middleware import AuthenticationMiddleware
@@ -17,18 +18,21 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.utils.decorators import decorator_from_middleware
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 from oauth2_provider import views as toolkit
 
-from apps.identity import standing
+from apps.identity.introspection import describe
 from apps.identity.issuer import keyring, own_issuer
-from apps.identity.jose import decode
 from apps.identity.models import User
 from apps.identity.oauth import IssuerValidator, may_sign_in
-from apps.identity.rbac import SCOPE_TEXTS, grantable
+from apps.identity.rbac import grantable
+from apps.identity.scopes import SCOPE_TEXTS
 from apps.identity.services import sign_out_everywhere
-from apps.identity.tokens import verify
-from kernel.errors import UnauthenticatedError
+from apps.identity.throttle import begin_attempt
+from kernel.errors import RateLimitedError
+from kernel.web.client_address import client_address, limited_address
+from kernel.web.problem import problem_headers
 
 View = Callable[..., HttpResponseBase]
 JWKS_MAX_AGE_S = 300
@@ -39,7 +43,6 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
-_INTROSPECTED = ("iss", "sub", "aud", "client_id", "jti", "iat", "nbf", "exp", "scope", "tenant_id", "roles")
 _SESSION_LAYERS = (SessionMiddleware, CsrfViewMiddleware, AuthenticationMiddleware)
 
 
@@ -108,6 +111,17 @@ class SignInView(LoginView):
     authentication_form = SignInForm
     next_page = "/oidc/account"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            attempt = begin_attempt(account=request.POST.get("username", ""), address=_address(request))
+        except RateLimitedError as error:
+            context = self.get_context_data(form=self.get_form_class()(request), refused=error.detail)
+            return self.render_to_response(context, status=429, headers=problem_headers(error))
+        response = super().post(request, *args, **kwargs)
+        if response.status_code == 302:
+            attempt.succeeded()
+        return response
+
 
 @require_GET
 def account(request: HttpRequest) -> HttpResponse:
@@ -136,6 +150,34 @@ class ConsentView(toolkit.AuthorizationView):
         return scopes, credentials
 
 
+def throttled(view: View) -> View:
+    """An endpoint where clients show secrets: wrong ones are counted by address, a client's own name being public."""
+
+    def with_count(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            attempt = begin_attempt(account="", address=_address(request))
+        except RateLimitedError as error:
+            refusal = {"error": "temporarily_unavailable", "error_description": error.detail}
+            return JsonResponse(refusal, status=429, headers=problem_headers(error))
+        response = view(request, *args, **kwargs)
+        if not _was_a_guess(response):
+            attempt.forgiven()
+        return response
+
+    return cast(View, csrf_exempt(with_count))
+
+
+def _was_a_guess(response: HttpResponseBase) -> bool:
+    if response.status_code != 400:
+        return response.status_code in (401, 403)
+    return any(error in getattr(response, "content", b"") for error in (b'"invalid_client"', b'"invalid_grant"'))
+
+
+def _address(request: HttpRequest) -> str:
+    peer, forwarded = request.META.get("REMOTE_ADDR", ""), request.META.get("HTTP_X_FORWARDED_FOR", "")
+    return limited_address(client_address(peer, forwarded, settings.TRUSTED_PROXIES))
+
+
 class IntrospectView(toolkit.IntrospectTokenView):
     """/oidc/introspect (RFC 7662), for confidential clients and holders of the scope `introspection`."""
 
@@ -146,11 +188,4 @@ class IntrospectView(toolkit.IntrospectTokenView):
         if not token_value:
             error = {"error": "invalid_request", "error_description": "The parameter `token` is missing."}
             return JsonResponse(error, status=400, headers={"Cache-Control": "no-store"})
-        standing.current.reload()  # an answer given here must know of a revocation at once
-        try:
-            verify(token_value)
-        except UnauthenticatedError:
-            return JsonResponse({"active": False}, headers={"Cache-Control": "no-store"})
-        payload = decode(token_value).payload
-        shown = {name: payload[name] for name in _INTROSPECTED if name in payload}
-        return JsonResponse({"active": True, "token_type": "Bearer", **shown}, headers={"Cache-Control": "no-store"})
+        return JsonResponse(describe(token_value), headers={"Cache-Control": "no-store"})

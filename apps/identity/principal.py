@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 ADMIN_SCOPE = "admin:all"
+_ADMIN_SCOPES = frozenset({ADMIN_SCOPE, "admin:*"})
 
 
 @dataclass(frozen=True)
@@ -16,17 +17,25 @@ class Principal:
     roles: frozenset[str] = field(default_factory=frozenset)
     scopes: frozenset[str] = field(default_factory=frozenset)
     expires_at: int = 0
+    home_tenant_id: UUID | None = None  # of a platform administrator who acts for tenant_id by X-Tenant-Id
+
+    @property
+    def own_tenant_id(self) -> UUID:
+        """The tenant that the token names, whomever the caller acts for."""
+        return self.home_tenant_id or self.tenant_id
 
     @property
     def is_admin(self) -> bool:
-        """Whether this caller sees every job of its tenant."""
-        return "admin" in self.roles or ADMIN_SCOPE in self.scopes
+        """Whether this caller sees every job of its tenant: an administrator whose token was not narrowed."""
+        return "admin" in self.roles and not _ADMIN_SCOPES.isdisjoint(self.scopes)
 
     def as_json(self) -> dict[str, Any]:
         """What a job remembers of its submitter."""
+        acting = {} if self.home_tenant_id is None else {"home_tenant_id": str(self.home_tenant_id)}
         return {
             "sub": self.sub,
             "tenant_id": str(self.tenant_id),
             "roles": sorted(self.roles),
             "scopes": sorted(self.scopes),
+            **acting,
         }

@@ -1,76 +1,101 @@
 """Who may do what: roles, scopes and permissions as data (SPEC 2.3), default deny. docs/reference/rbac.md shows it.
 
 A permission is ``resource:action``. A caller may use it when one of its roles has it in MATRIX *and* its token's scopes
-cover what SCOPE_FOR asks: the role is what a person may do, the scopes what this token may do in the person's name.
+cover what `scope_for` asks: the role is what a person may do, the scopes what this token may do in the person's name.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from apps.identity.principal import ADMIN_SCOPE, Principal
+from apps.identity.scopes import SCOPE_TEXTS, SIGN_IN_SCOPES, covers
 from kernel.errors import ForbiddenError
 
-# What a person reads on the consent page.
-SCOPE_TEXTS: dict[str, str] = {
-    "openid": "Know that it is you",
-    "profile": "See your user name and roles",
-    "user:me": "See who you are signed in as",
-    "read": "Read your jobs and results",
-    "write": "Create, cancel and retry jobs",
-    "tools:invoke": "Run tools in your name",
-    "graph:read": "Query the graph",
-    "graph:write": "Change the graph",
-    "system:status": "See the state of the platform's components",
-    "system:metrics": "See the platform's measurements",
-    "security:audit": "Read the audit log",
-    "introspection": "Ask whether a token is still valid",
-    ADMIN_SCOPE: "Do everything in your tenant",
-}
-SIGN_IN_SCOPES = frozenset({"openid", "profile"})  # any account may have these
-
 _READER = frozenset({"user:me", "read"})
-_USER = _READER | {"write", "tools:invoke", "graph:read"}
+_USER = _READER | {"write", "tools:invoke", "graph:read", "models:list", "models:infer"}
 _STATUS = frozenset({"system:status", "system:metrics"})
 
+# SPEC's scopes for its four roles; the others have their base's and, word for word, the contract's (6.1).
 ROLE_SCOPES: dict[str, frozenset[str]] = {
-    "guest": _READER,
-    "viewer": _READER,
+    "admin": frozenset(SCOPE_TEXTS) - SIGN_IN_SCOPES
+    | {"admin:*", "models:*", "tools:*", "db:*", "graph:*", "mcp:*", "tenants:*", "security:*", "sessions:*"}
+    | {"system:*", "ratelimit:*", "privacy:*"},
+    "operator": _USER | _STATUS | {"system:health", "ratelimit:manage", "security:check"},
     "user": _USER,
-    "researcher": _USER,
-    "curator": _USER | {"graph:write"},
-    "data_engineer": _USER | _STATUS | {"graph:write"},
-    "operator": _USER | _STATUS,
-    "auditor": _READER | _STATUS | {"security:audit"},
-    "admin": frozenset(SCOPE_TEXTS) - SIGN_IN_SCOPES,
+    "viewer": _READER,
+    "researcher": _USER | {"db:query:read", "db:schema:read", "sessions:*", "privacy:consent:manage", "ratelimit:read"},
+    "curator": _USER
+    | {"db:write", "db:query:read", "db:schema:read", "graph:crud", "graph:write", "archive:write", "data:quality"},
+    "data_engineer": _USER
+    | _STATUS
+    | {"etl:*", "db:write", "db:query:read", "db:schema:read", "graph:write", "system:backup"},
+    "auditor": _READER
+    | _STATUS
+    | {"security:audit", "security:audit:read", "security:check", "privacy:read", "tools:invoke"},
+    "guest": _READER | {"models:list", "models:infer", "tools:invoke", "db:schema:read"},
 }
 ROLES = frozenset(ROLE_SCOPES)
 
-_ACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete"}
-# SPEC 2.3, row by row; the other resources are ours. A role of _EXTENDS has its base's row and what stands here.
-_ROWS: dict[str, dict[str, str]] = {
-    "admin": dict.fromkeys(
-        ("agent-runs", "jobs", "tools", "tenants", "sessions", "models", "audit", "platform", "graph"), "CRUD"
-    ),
-    "operator": {"agent-runs": "CRU", "jobs": "CRUD", "tools": "R", "tenants": "R", "sessions": "CRUD", "models": "R",
-                 "platform": "R", "graph": "R"},
-    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "R", "sessions": "CRUD", "models": "R", "graph": "R"},
+ACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete", "I": "invoke"}
+RESOURCES: dict[str, str] = {
+    "agent-runs": "runs of agents",
+    "jobs": "one's own jobs",
+    "tools": "the tool registry; I: running a tool",
+    "tenants": "tenants",
+    "graph": "the graph",
+    "sessions": "one's own sessions",
+    "models": "language models and their providers",
+    "all-jobs": "every owner's jobs in the tenant",
+    "audit": "the audit log",
+    "platform": "state of components and workers (R), its administration (U)",
+    "metrics": "the platform's measurements",
+}
+# SPEC 2.3, row by row; what SPEC does not name is ours. A role of EXTENDS has its base's row and what stands here.
+ROWS: dict[str, dict[str, str]] = {
+    "admin": {**dict.fromkeys(RESOURCES, "CRUD"), "tools": "CRUDI", "audit": "R", "platform": "RU", "metrics": "R"},
+    "operator": {"agent-runs": "CRU", "jobs": "CRUD", "tools": "RI", "tenants": "R", "graph": "R", "sessions": "CRUD",
+                 "models": "R", "platform": "R", "metrics": "R"},
+    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD", "models": "R"},
     "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R"},
     "researcher": {},
     "curator": {"graph": "CRUD"},
-    "data_engineer": {"graph": "CRUD", "platform": "R"},
-    "auditor": {"audit": "R", "platform": "R"},
-    "guest": {},
+    "data_engineer": {"graph": "CRUD", "platform": "R", "metrics": "R"},
+    "auditor": {"tools": "RI", "audit": "R", "platform": "R", "metrics": "R"},
+    "guest": {"tools": "RI"},
 }  # fmt: skip
-_EXTENDS = {"researcher": "user", "curator": "user", "data_engineer": "user", "auditor": "viewer", "guest": "viewer"}
+EXTENDS = {"researcher": "user", "curator": "user", "data_engineer": "user", "auditor": "viewer", "guest": "viewer"}
 
 MATRIX: dict[str, frozenset[str]] = {
     role: frozenset(
-        f"{resource}:{_ACTIONS[letter]}"
-        for row in (_ROWS.get(_EXTENDS.get(role, ""), {}), _ROWS[role])
+        f"{resource}:{ACTIONS[letter]}"
+        for row in (ROWS.get(EXTENDS.get(role, ""), {}), ROWS[role])
         for resource, letters in row.items()
         for letter in letters
     )
-    for role in _ROWS
+    for role in ROWS
 }
+PERMISSIONS: tuple[str, ...] = tuple(sorted(frozenset().union(*MATRIX.values())))
+
+# A token without `roles` is the predecessor's kind, which had scopes only: the first row whose scope it covers says
+# what its bearer is, and which of our scopes that amounts to (contract 6.3).
+INFERRED: tuple[tuple[str, str, frozenset[str]], ...] = (
+    (ADMIN_SCOPE, "admin", frozenset()),
+    ("graph:write", "curator", frozenset({"read", "write"})),
+    ("tools:invoke:all", "user", frozenset({"read", "write", "graph:read"})),
+    ("tools:invoke:basic", "user", frozenset({"read", "write"})),
+    ("write", "user", frozenset()),
+    ("graph:read", "user", frozenset({"read"})),
+    ("read", "viewer", frozenset()),
+    ("user:me", "viewer", frozenset({"read"})),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a caller has a permission, and the sentence that says why."""
+
+    allowed: bool
+    reason: str
 
 
 def scope_for(permission: str) -> str:
@@ -78,20 +103,26 @@ def scope_for(permission: str) -> str:
     resource, action = permission.split(":")
     if resource == "graph":
         return "graph:read" if action == "read" else "graph:write"
-    if resource == "audit":
-        return "security:audit"
-    if resource == "platform":
-        return "system:status" if action == "read" else ADMIN_SCOPE
-    if resource == "tenants" and action != "read":
-        return ADMIN_SCOPE
-    return "read" if action == "read" else "write"
+    if resource == "sessions":
+        return permission
+    if action == "read":
+        own = {
+            "audit": "security:audit:read",
+            "platform": "system:status",
+            "metrics": "system:metrics",
+            "models": "models:list",
+            "all-jobs": ADMIN_SCOPE,
+        }
+        return own.get(resource, "read")
+    if action == "invoke":
+        return "tools:invoke:basic"
+    return "write" if resource in ("jobs", "agent-runs") else ADMIN_SCOPE
 
 
 def may(principal: Principal, permission: str) -> bool:
     """Whether the caller has the permission (``jobs:create``)."""
-    if not any(permission in MATRIX[role] for role in principal.roles & ROLES):
-        return False
-    return ADMIN_SCOPE in principal.scopes or scope_for(permission) in principal.scopes
+    has_role = any(permission in MATRIX[role] for role in principal.roles if role in MATRIX)
+    return has_role and covers(principal.scopes, scope_for(permission))
 
 
 def require(principal: Principal, permission: str) -> None:
@@ -104,18 +135,43 @@ def require(principal: Principal, permission: str) -> None:
         )
 
 
+def verdict(principal: Principal, permission: str) -> Verdict:
+    """`may` with its reason. Not for deciding: for telling."""
+    granting = sorted(role for role in MATRIX if permission in MATRIX[role])
+    held = [role for role in granting if role in principal.roles]
+    scope = scope_for(permission)
+    if not held:
+        return Verdict(False, f"None of your roles has it. These roles have it: {', '.join(granting)}.")
+    if not covers(principal.scopes, scope):
+        return Verdict(False, f"Your role {held[0]} has it, but this token lacks the scope {scope}.")
+    return Verdict(True, f"Your role {held[0]} has it, and this token covers the scope {scope}.")
+
+
+def permissions_of(principal: Principal) -> frozenset[str]:
+    """Every permission the caller has with this token."""
+    return frozenset(permission for permission in PERMISSIONS if may(principal, permission))
+
+
+def leading_role(principal: Principal) -> str | None:
+    """The caller's role with the most permissions; None without a known role."""
+    known = [role for role in MATRIX if role in principal.roles]
+    return max(known, key=lambda role: len(MATRIX[role]), default=None)
+
+
 def scopes_of(roles: Iterable[str]) -> frozenset[str]:
     """Every scope these roles may have together; an unknown role has none."""
     return frozenset().union(*(ROLE_SCOPES.get(role, frozenset()) for role in roles))
 
 
+def inferred_from(scopes: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """(roles, scopes) of a token that names no roles, by the table INFERRED."""
+    for scope, role, more in INFERRED:
+        if covers(scopes, scope):
+            return frozenset({role}), scopes | more
+    return frozenset(), scopes
+
+
 def grantable(requested: Iterable[str], roles: Iterable[str]) -> list[str]:
     """The requested scopes that a holder of these roles may get, in the order asked for."""
-    allowed = scopes_of(roles) | SIGN_IN_SCOPES
-    return [scope for scope in dict.fromkeys(requested) if scope in allowed]
-
-
-def permissions_of(roles: Iterable[str], scopes: Iterable[str]) -> frozenset[str]:
-    """What the caller may really do: its scopes, and all of them for an administrator."""
-    held = frozenset(scopes)
-    return held | ROLE_SCOPES["admin"] if ADMIN_SCOPE in held or "admin" in roles else held
+    allowed = scopes_of(roles)
+    return [scope for scope in dict.fromkeys(requested) if scope in SIGN_IN_SCOPES or covers(allowed, scope)]

@@ -1,5 +1,6 @@
 """Reading accounts."""
 
+from typing import Any
 from uuid import UUID
 
 from apps.identity.models import User
@@ -16,3 +17,19 @@ def username_of(sub: str) -> str | None:
 
 def user_by_name(username: str) -> User | None:
     return User.objects.filter(username=username).first()
+
+
+def accounts_of(tenant_id: UUID) -> list[dict[str, Any]]:
+    """Every account of a tenant, without its password: what an export shows of people."""
+    users = User.objects.filter(tenant_id=tenant_id).order_by("username")
+    return [
+        {
+            "id": str(user.id),
+            "username": user.username,
+            "email": user.email,
+            "roles": sorted(user.roles),
+            "is_active": user.is_active,
+            "date_joined": user.date_joined.isoformat(),
+        }
+        for user in users.iterator()
+    ]

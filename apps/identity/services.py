@@ -1,11 +1,13 @@
 """Writing accounts and OAuth applications of the built-in issuer."""
 
+import secrets
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.hashers import check_password
 from django.contrib.sessions.models import Session
-from django.db import router, transaction
+from django.db import IntegrityError, router, transaction
 from oauth2_provider.models import (
     clear_expired,
     get_access_token_model,
@@ -13,10 +15,10 @@ from oauth2_provider.models import (
     get_refresh_token_model,
 )
 
-from apps.identity.models import RevokedToken, User
+from apps.identity.models import RevokedToken, SignInAttempt, User
 from apps.identity.rbac import ROLES
 from kernel.clock import now
-from kernel.errors import ValidationError
+from kernel.errors import ConflictError, ValidationError
 
 
 def ensure_user(
@@ -49,8 +51,39 @@ def sign_out_everywhere(user: User) -> None:
         get_refresh_token_model().objects.filter(user=user).delete()
 
 
-def ensure_application(*, client_id: str, name: str, redirect_uris: list[str], secret: str | None) -> None:
-    """An OAuth client for sign-in by code with PKCE: confidential with a secret, public without. Safe to repeat."""
+def create_account(*, username: str, email: str, tenant_id: UUID, roles: list[str]) -> tuple[User, str]:
+    """A new account with a password made here, which is returned once and kept as a hash only. ConflictError when the
+    name is taken."""
+    password = secrets.token_urlsafe(18)
+    user = User(username=username, email=email, tenant_id=tenant_id, roles=sorted(roles))
+    user.set_password(password)
+    try:
+        with transaction.atomic(using=router.db_for_write(User)):
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        raise ConflictError(f"There is an account {username!r} already.", code="account_exists") from error
+    return user, password
+
+
+def erase_accounts(tenant_id: UUID) -> int:
+    """Delete a tenant's accounts with their tokens and grants; a trigger remembers what was still valid as revoked.
+    Returns how many accounts went. Safe to repeat."""
+    with transaction.atomic(using=router.db_for_write(User)):
+        users = User.objects.filter(tenant_id=tenant_id)
+        for user in users:
+            sign_out_everywhere(user)
+        gone = users.count()
+        users.delete()
+    return gone
+
+
+def ensure_application(
+    *, client_id: str, name: str, redirect_uris: list[str], secret: str | None, trusted: bool = False
+) -> None:
+    """An OAuth client for sign-in by code with PKCE: confidential with a secret, public without. Safe to repeat.
+
+    Nobody is asked for consent to a ``trusted`` one, which is a part of the platform.
+    """
     model = get_application_model()
     application = model.objects.filter(client_id=client_id).first() or model(client_id=client_id)
     application.name = name
@@ -58,17 +91,19 @@ def ensure_application(*, client_id: str, name: str, redirect_uris: list[str], s
     application.client_type = model.CLIENT_CONFIDENTIAL if secret else model.CLIENT_PUBLIC
     application.authorization_grant_type = model.GRANT_AUTHORIZATION_CODE
     application.algorithm = model.RS256_ALGORITHM
+    application.skip_authorization = trusted
     if secret and not check_password(secret, application.client_secret):
         application.client_secret = secret
     application.save()
 
 
 def purge_expired_tokens() -> int:
-    """Delete what can no longer be used: revocations of expired tokens, old grants, tokens and sessions.
+    """Delete what can no longer be used: revocations of expired tokens, old grants, tokens, sessions, failed sign-ins.
 
     Safe at any time; meant to run once an hour. Returns how many revocations went.
     """
     purged, _ = RevokedToken.objects.filter(expires_at__lt=now() - timedelta(minutes=5)).delete()
+    SignInAttempt.objects.filter(attempted_at__lt=now() - timedelta(seconds=settings.SIGN_IN_WINDOW_S)).delete()
     clear_expired()
     Session.objects.filter(expire_date__lt=now()).delete()
     return purged

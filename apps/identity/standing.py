@@ -1,15 +1,18 @@
-"""What may have happened to a token since it was signed: revoked, its user disabled, its tenant suspended or deleted.
+"""What may have happened to a token since it was signed: revoked, its user disabled, its tenant deleted.
 
 One small read every two seconds a process, whatever the load, instead of one a request. While the database is away
 the last known answer holds and the issuer is reported as degraded.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connections
 from django.db.utils import Error as DatabaseError
 
+from apps.identity.principal import Principal
 from apps.identity.reloading import Pace, Reloaded
 from kernel.errors import UnavailableError
 
@@ -31,20 +34,34 @@ class Standing:
     revoked_checksums: frozenset[str]
     disabled_subs: frozenset[str]
     active_tenant_ids: frozenset[UUID]
+    slugs: Mapping[UUID, str]  # of every tenant, active or not
 
 
 def is_in_good_standing(*, checksum: str, sub: str, tenant_id: UUID) -> bool:
     """Whether a token with a good signature may still be used. UnavailableError when nothing is known at all."""
     known = current.get()
-    if known is None or tenant_id not in known.active_tenant_ids:
+    if known is None or tenant_id not in known.slugs:
         known = current.reload()  # the tenant may be seconds old
     if known is None:
         raise UnavailableError("Accounts cannot be checked right now. Try again.", code="issuer_unavailable")
     return (
-        tenant_id in known.active_tenant_ids
+        tenant_id in known.slugs  # one that is suspended is told so by apps/edge/tenant.py
         and sub not in known.disabled_subs
         and checksum not in known.revoked_checksums
     )
+
+
+def slug_of(tenant_id: UUID) -> str | None:
+    """The tenant's short name; None for an unknown tenant, or when nothing is known at all."""
+    known = current.get()
+    if known is not None and tenant_id not in known.slugs:
+        known = current.reload()
+    return None if known is None else known.slugs.get(tenant_id)
+
+
+def is_platform_admin(principal: Principal) -> bool:
+    """Whether the caller administers the whole platform: an administrator of the tenant PLATFORM_TENANT names."""
+    return principal.is_admin and slug_of(principal.own_tenant_id) == settings.PLATFORM_TENANT
 
 
 def tenant_is_active(tenant_id: UUID | None) -> bool:
@@ -63,11 +80,16 @@ def _load() -> Standing:
             cursor.execute("SELECT id::text FROM users WHERE NOT is_active")
             disabled = frozenset(sub for (sub,) in cursor.fetchall())
             # The table is tenancy's, one storey up; its migration lets this role read id, slug and status.
-            cursor.execute("SELECT id FROM tenants WHERE status = 'active'")
-            active = frozenset(tenant_id for (tenant_id,) in cursor.fetchall())
+            cursor.execute("SELECT id, slug, status = 'active' FROM tenants")
+            tenants = cursor.fetchall()
     finally:
         connection.close()
-    return Standing(revoked, disabled, active)
+    return Standing(
+        revoked,
+        disabled,
+        active_tenant_ids=frozenset(tenant_id for tenant_id, _, is_active in tenants if is_active),
+        slugs={tenant_id: slug for tenant_id, slug, _ in tenants},
+    )
 
 
 current: Reloaded[Standing] = Reloaded("standing", _load, (DatabaseError,), PACE)

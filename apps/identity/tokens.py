@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
+from uuid import UUID
 
 from django.conf import settings
 
@@ -48,11 +49,25 @@ class _Remembered:
     key: VerificationKey
 
 
+@dataclass(frozen=True)
+class Binding:
+    """Whom an issuer may speak for, by the tenants' short names: one tenant, or all but those with their own."""
+
+    only: str | None = None
+    never: frozenset[str] = frozenset()
+
+    def allows(self, tenant_id: UUID) -> bool:
+        if self.only is None and not self.never:
+            return True
+        slug = standing.slug_of(tenant_id)
+        return slug is not None and slug not in self.never and self.only in (None, slug)
+
+
 class TokenVerifier:
     """Verifies tokens of one issuer and remembers the latest ``REMEMBERED_TOKENS`` good ones."""
 
-    def __init__(self, rules: Rules, keys: KeySource) -> None:
-        self.rules, self.keys = rules, keys
+    def __init__(self, rules: Rules, keys: KeySource, binding: Binding | None = None) -> None:
+        self.rules, self.keys, self.binding = rules, keys, binding or Binding()
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -65,6 +80,8 @@ class TokenVerifier:
             raise TokenRefusedError(str(error)) from error
         if not standing.is_in_good_standing(checksum=checksum, sub=principal.sub, tenant_id=principal.tenant_id):
             raise TokenRefusedError("revoked, or its user or tenant is disabled")
+        if not self.binding.allows(principal.tenant_id):
+            raise TokenRefusedError("the issuer may not speak for this tenant")
         return principal
 
     def _recall(self, checksum: str) -> Principal | None:
@@ -94,19 +111,41 @@ class TokenVerifier:
 
 
 def verify(token: str) -> Principal:
-    """Who the bearer of ``token`` is, by the issuer the settings trust."""
-    return verifier().verify(token)
+    """Who the bearer of ``token`` is, by an issuer the settings trust."""
+    return (_verifier_for(token) if settings.OIDC_TENANT_ISSUERS else verifier()).verify(token)
 
 
 def verifier() -> TokenVerifier:
-    """The verifier for the present settings."""
-    return _verifier(settings.OIDC_ISSUER, own_issuer(), settings.OIDC_AUDIENCE, keyring().directory)
+    """The platform's issuer's verifier for the present settings."""
+    closed_to = frozenset(settings.OIDC_TENANT_ISSUERS)
+    return _verifier(settings.OIDC_ISSUER, own_issuer(), settings.OIDC_AUDIENCE, keyring().directory, closed_to)
+
+
+def _verifier_for(token: str) -> TokenVerifier:
+    """The verifier of the issuer the token names, before anything of it is believed: that verifier checks the rest."""
+    try:
+        issuer = decode(token).payload.get("iss")
+    except MalformedError as error:
+        raise TokenRefusedError(str(error)) from error
+    for slug, its in settings.OIDC_TENANT_ISSUERS.items():
+        if its["issuer"] == issuer:
+            return _tenant_verifier(slug, its["issuer"], its["audience"])
+    return verifier()
 
 
 @lru_cache(maxsize=8)
-def _verifier(external_issuer: str, issuer: str, audience: str, _keys_directory: Path) -> TokenVerifier:
+def _verifier(
+    external_issuer: str, issuer: str, audience: str, _keys_directory: Path, closed_to: frozenset[str]
+) -> TokenVerifier:
+    binding = Binding(never=closed_to)
     if external_issuer:
         rules = Rules(external_issuer, audience, requires_at_jwt=False, expiry_leeway_s=EXTERNAL_EXPIRY_LEEWAY_S)
-        return TokenVerifier(rules, HttpJwks(external_issuer))
+        return TokenVerifier(rules, HttpJwks(external_issuer), binding)
     rules = Rules(issuer, audience, requires_at_jwt=True, expiry_leeway_s=0)
-    return TokenVerifier(rules, LocalJwks(keyring()))
+    return TokenVerifier(rules, LocalJwks(keyring()), binding)
+
+
+@lru_cache(maxsize=256)
+def _tenant_verifier(slug: str, issuer: str, audience: str) -> TokenVerifier:
+    rules = Rules(issuer, audience, requires_at_jwt=False, expiry_leeway_s=EXTERNAL_EXPIRY_LEEWAY_S)
+    return TokenVerifier(rules, HttpJwks(issuer), Binding(only=slug))

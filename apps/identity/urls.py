@@ -10,9 +10,9 @@ oidc_urlpatterns = [
     path(".well-known/openid-configuration", oidc_views.discovery, name="oidc-discovery"),
     path(".well-known/jwks.json", oidc_views.jwks, name="oidc-jwks"),
     path("authorize", oidc_views.page(oidc_views.ConsentView.as_view()), name="oidc-authorize"),
-    path("token", TokenView.as_view(), name="oidc-token"),
-    path("revoke", RevokeTokenView.as_view(), name="oidc-revoke"),
-    path("introspect", oidc_views.IntrospectView.as_view(), name="oidc-introspect"),
+    path("token", oidc_views.throttled(TokenView.as_view()), name="oidc-token"),
+    path("revoke", oidc_views.throttled(RevokeTokenView.as_view()), name="oidc-revoke"),
+    path("introspect", oidc_views.throttled(oidc_views.IntrospectView.as_view()), name="oidc-introspect"),
     path("userinfo", UserInfoView.as_view(), name="oidc-userinfo"),
     path("login", oidc_views.page(oidc_views.SignInView.as_view()), name="oidc-login"),
     path("account", oidc_views.page(oidc_views.account), name="oidc-account"),
@@ -21,5 +21,7 @@ oidc_urlpatterns = [
 
 urlpatterns = [
     path("v1/auth/me", views.MeView.as_view(), name="auth-me"),
+    path("v1/auth/permissions", views.PermissionsView.as_view(), name="auth-permissions"),
+    path("v1/auth/introspect", views.IntrospectView.as_view(), name="auth-introspect"),
     *([] if settings.OIDC_ISSUER else [path("oidc/", include(oidc_urlpatterns))]),
 ]

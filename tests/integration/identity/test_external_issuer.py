@@ -230,6 +230,7 @@ def test_an_issuer_that_answers_nonsense_gives_no_keys(
 
 
 @pytest.mark.requirement("identity:algorithms")
+@pytest.mark.requirement("security:11")
 @pytest.mark.parametrize(
     "changes", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"alg": "RS512"}, {"kty": "oct", "k": "c2VjcmV0"}], ids=str
 )

@@ -73,6 +73,7 @@ def test_the_access_token_is_what_the_specification_says(cli: Cli, tenant: Tenan
 
 
 @pytest.mark.requirement("identity:scopes-by-role")
+@pytest.mark.requirement("security:46")
 def test_nobody_gets_a_scope_beyond_the_role(make_cli: Callable[..., Cli]) -> None:
     viewer, admin = make_cli("viewer").tokens(), make_cli("admin").tokens()
 
@@ -81,6 +82,7 @@ def test_nobody_gets_a_scope_beyond_the_role(make_cli: Callable[..., Cli]) -> No
 
 
 @pytest.mark.requirement("identity:scopes-by-role")
+@pytest.mark.requirement("security:46")
 def test_the_consent_form_cannot_be_edited_into_more(make_cli: Callable[..., Cli]) -> None:
     cli = make_cli("viewer")
     url = "/oidc/authorize"
@@ -96,6 +98,7 @@ def test_the_consent_form_cannot_be_edited_into_more(make_cli: Callable[..., Cli
 
 
 @pytest.mark.requirement("identity:token-type")
+@pytest.mark.requirement("security:9")
 def test_id_and_refresh_tokens_do_not_open_the_api(cli: Cli) -> None:
     tokens = cli.tokens()
 

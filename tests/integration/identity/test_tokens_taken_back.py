@@ -63,6 +63,7 @@ def test_people_of_a_suspended_tenant_cannot_refresh(cli: Cli, tenant: Tenant) -
 
 
 @pytest.mark.requirement("identity:revocation")
+@pytest.mark.requirement("security:16")
 def test_a_revoked_access_token_is_refused_within_five_seconds(cli: Cli, eventually: Callable[..., None]) -> None:
     token = cli.tokens()["access_token"]
     assert cli.browser.get(ME, headers=bearer(token)).status_code == 200
@@ -83,6 +84,7 @@ def test_revoking_the_refresh_token_takes_the_access_token_with_it(cli: Cli, eve
 
 
 @pytest.mark.requirement("identity:revocation")
+@pytest.mark.requirement("security:16")
 def test_a_disabled_person_is_refused_within_five_seconds(cli: Cli, eventually: Callable[..., None]) -> None:
     token = cli.tokens()["access_token"]
     assert cli.browser.get(ME, headers=bearer(token)).status_code == 200
@@ -93,6 +95,7 @@ def test_a_disabled_person_is_refused_within_five_seconds(cli: Cli, eventually: 
 
 
 @pytest.mark.requirement("identity:revocation")
+@pytest.mark.requirement("security:16")
 def test_signing_out_takes_back_every_token(cli: Cli, eventually: Callable[..., None]) -> None:
     tokens = cli.tokens()
 

@@ -9,12 +9,13 @@ from django.http import HttpResponse
 from django.test import Client
 
 from apps.identity import tokens
+from apps.identity.rbac import PERMISSIONS
 from apps.tenancy.models import Tenant
 from tests.integration.identity.conftest import bearer
 from tests.unit.identity.forge import ATTACKS, Forge
 
 ME = "/v1/auth/me"
-VARYING = {"request_id", "correlation_id"}
+VARYING = {"request_id", "correlation_id", "trace_id"}
 
 
 def shape(response: HttpResponse) -> dict[str, Any]:
@@ -33,9 +34,11 @@ def test_a_caller_learns_who_it_is(client: Client, tenant: Tenant, token_for: Ca
         "sub": "ada",
         "username": None,
         "tenant_id": str(tenant.id),
+        "role": "viewer",
         "roles": ["viewer"],
         "scopes": ["read", "user:me"],
-        "permissions": ["read", "user:me"],
+        "permissions": ["agent-runs:read", "jobs:read", "models:read", "sessions:read", "tools:read"],
+        "platform_admin": False,
     }
     assert response["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in response
@@ -46,7 +49,8 @@ def test_an_administrator_has_every_permission(client: Client, token_for: Callab
     me = client.get(ME, headers=bearer(token_for("admin"))).json()
 
     assert "admin:all" in me["scopes"]
-    assert {"read", "write", "graph:write", "tools:invoke"} <= set(me["permissions"])
+    assert me["permissions"] == list(PERMISSIONS)
+    assert me["platform_admin"] is False  # of its tenant, not of the platform
 
 
 @pytest.mark.requirement("identity:401-malformed")
@@ -67,6 +71,7 @@ def test_every_forged_token_gets_the_same_401(client: Client, forge: Forge) -> N
 
 
 @pytest.mark.requirement("identity:401-malformed")
+@pytest.mark.requirement("security:13")
 @pytest.mark.parametrize(
     "header",
     [
@@ -96,16 +101,19 @@ def test_a_header_that_is_not_one_bearer_token_is_refused(
 
 
 @pytest.mark.requirement("identity:query-token")
+@pytest.mark.requirement("security:13")
 def test_a_token_in_the_query_string_is_refused_even_beside_a_good_header(
     client: Client, token_for: Callable[..., str]
 ) -> None:
     token = token_for()
 
-    assert client.get(ME, {"access_token": token}).status_code == 401
-    assert client.get(ME, {"access_token": token}, headers=bearer(token)).status_code == 401
+    for name in ("access_token", "token"):
+        assert client.get(ME, {name: token}).status_code == 401
+        assert client.get(ME, {name: token}, headers=bearer(token)).status_code == 401
 
 
 @pytest.mark.requirement("identity:no-cookies")
+@pytest.mark.requirement("security:13")
 def test_a_signed_in_browser_session_does_not_open_the_api(client: Client, make_user: Callable[..., Any]) -> None:
     client.force_login(make_user("admin"))
 
@@ -121,6 +129,7 @@ def test_what_is_not_public_asks_for_a_token_whether_it_exists_or_not(client: Cl
 
 
 @pytest.mark.requirement("identity:default-deny")
+@pytest.mark.requirement("security:43")
 @pytest.mark.parametrize(
     "path", ["//v1/auth/me", "/v1//auth/me", "/V1/auth/me", "/v1/auth/me/", "/v1/./auth/me", "/v1/auth/me;x"]
 )
@@ -139,7 +148,7 @@ def test_a_suspended_tenant_is_refused_within_five_seconds(
 
     set_tenant_status(tenant.id, Tenant.Status.SUSPENDED)
 
-    eventually(lambda: client.get(ME, headers=bearer(token)).status_code == 401, within_s=5)
+    eventually(lambda: client.get(ME, headers=bearer(token)).status_code == 403, within_s=5)
 
 
 @pytest.mark.requirement("identity:revocation")
