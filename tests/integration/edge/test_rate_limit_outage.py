@@ -1,0 +1,76 @@
+"""Layer 4 without Redis: every process allows its share by itself, says so, and nobody waits for long."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.clients import Api, free_port, is_up, wait_for
+from tests.factories import make_token
+
+ME = "/v1/auth/me"
+SHARE = 15  # user: 600 a minute, times 0.05, for one of two processes
+
+
+def serve(spawn: Callable[..., Any], name: str, redis_url: str) -> tuple[Any, str]:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = spawn("config.serve", "--port", str(port), name=name, REDIS_URL=redis_url,
+                    AGENTIC_RATE_LIMIT_FACTOR="0.05", AGENTIC_WEB_PROCESSES="2")  # fmt: skip
+    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    return process, url
+
+
+def elsewhere(port: int) -> str:
+    return settings.REDIS_URL.rpartition(":")[0] + f":{port}/0"
+
+
+@pytest.fixture(scope="module")
+def without_redis(spawn: Callable[..., Any]) -> Iterator[str]:
+    process, url = serve(spawn, "web-limits-no-redis", elsewhere(free_port()))
+    yield url
+    process.terminate()
+    process.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def with_silent_redis(spawn: Callable[..., Any]) -> Iterator[str]:
+    """A Redis that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=512) as silent:
+        process, url = serve(spawn, "web-limits-silent-redis", elsewhere(silent.getsockname()[1]))
+        yield url
+        process.terminate()
+        process.wait(timeout=30)
+
+
+@pytest.mark.requirement("limits:redis-down")
+def test_without_redis_a_process_allows_its_share_and_says_so(without_redis: str, tenant: Any) -> None:
+    api = Api(without_redis, make_token(tenant))
+
+    answers = [api.get(ME) for _ in range(SHARE + 5)]
+
+    assert [answer.status for answer in answers] == [200] * SHARE + [429] * 5
+    assert {answer.headers["x-ratelimit-policy"] for answer in answers} == {"local"}
+    assert {answer.headers["x-ratelimit-limit"] for answer in answers} == {str(SHARE)}
+    assert int(answers[-1].headers["retry-after"]) > 0
+    page = Api(without_redis).get("/metrics").body.decode()
+    assert 'rate_limit_checks_total{allowed="true",backend="local"}' in page
+    assert 'rate_limit_checks_total{allowed="false",backend="local"}' in page
+
+
+@pytest.mark.requirement("limits:redis-down")
+def test_a_redis_that_hangs_costs_a_process_one_slow_request_a_second(with_silent_redis: str, tenant: Any) -> None:
+    api = Api(with_silent_redis, make_token(tenant, role="admin"))
+    took_s = []
+
+    until = time.monotonic() + 3
+    while time.monotonic() < until and len(took_s) < 50:
+        began = time.monotonic()
+        assert api.get(ME).status == 200
+        took_s.append(time.monotonic() - began)
+
+    assert max(took_s) < 2.0
+    assert sorted(took_s)[len(took_s) // 2] < 0.25
