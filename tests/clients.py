@@ -74,6 +74,9 @@ class Api:
     def post(self, path: str, body: Any = None, **headers: str) -> Answer:
         return self.request("POST", path, body, **headers)
 
+    def patch(self, path: str, body: Any = None, **headers: str) -> Answer:
+        return self.request("PATCH", path, body, **headers)
+
     def delete(self, path: str, **headers: str) -> Answer:
         return self.request("DELETE", path, **headers)
 

@@ -50,7 +50,10 @@ def _prepare() -> None:
         home = Path(tempfile.mkdtemp(prefix="agentic-test-"))
         servers = EmbeddedServers(home / "servers")
         _state.update(home=home, servers=servers)
-        variables |= servers.start() | {"AGENTIC_ISSUER_KEYS_DIR": str(home / "issuer-keys")}
+        variables |= servers.start() | {
+            "AGENTIC_ISSUER_KEYS_DIR": str(home / "issuer-keys"),
+            "AGENTIC_EXPORTS_DIR": str(home / "exports"),
+        }
     variables.pop("AGENTIC_DATABASE_ADMIN_URL", None)
     os.environ.update(variables, DJANGO_SETTINGS_MODULE="config.settings", AGENTIC_LOG_FORMAT="console")
     os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "platform"), str(ROOT)))

@@ -2,10 +2,13 @@
 
 from uuid import uuid4
 
+from django.conf import settings
+
 from apps.identity.issuer import sign_access_token
 from apps.identity.principal import Principal
 from apps.identity.rbac import scopes_of
 from apps.tenancy.models import Tenant
+from apps.tenancy.selectors import tenant_by_slug
 from apps.tenancy.services import create_tenant
 
 
@@ -13,6 +16,13 @@ def make_tenant() -> Tenant:
     """A tenant nobody else uses."""
     mark = uuid4().hex[:12]
     return create_tenant(f"t-{mark}", f"Tenant {mark}")
+
+
+def platform_tenant() -> Tenant:
+    """The tenant whose administrators administer the platform."""
+    tenant = tenant_by_slug(settings.PLATFORM_TENANT)
+    assert tenant is not None
+    return tenant
 
 
 def make_principal(tenant: Tenant, role: str = "user", sub: str | None = None) -> Principal:

@@ -2,7 +2,7 @@
 
 import os
 
-from celery import Celery
+from celery import Celery, signals
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -30,6 +30,12 @@ def _configure(sender: Celery, **kwargs: object) -> None:
     sender.conf.beat_schedule = beat.SCHEDULE
 
 
-from workers import steps  # noqa: E402
+@signals.setup_logging.connect
+def _leave_logging_alone(**kwargs: object) -> None:
+    """kernel.logs has set it up with Django; Celery would set the root's level to its own."""
+
+
+from workers import steps, traces  # noqa: E402
 
 steps.install(app)
+traces.install()

@@ -39,6 +39,9 @@ class Execution:
         self.payload: dict[str, Any] = row["payload_json"]
         self.principal: dict[str, Any] = row["principal_json"]
         self.request_id: str = row["request_id"]
+        self.correlation_id: str = row["correlation_id"]
+        self.traceparent: str = row["traceparent"]
+        self.retry_of: UUID | None = row["retry_of"]
         self.started = time.monotonic()
         self.deadline = self.started + queue_time_limit_s
         self.thread_id: int | None = None

@@ -9,22 +9,28 @@ from apps.agents.models import Session, SessionStep
 from apps.agents.session_cache import as_document
 from kernel.clock import iso
 from kernel.web.etag import strong_etag
+from kernel.web.fields import FreeText, Identifier, RequestBody
 
 SessionStatus = Literal["active", "completed", "cancelled", "failed"]
 
 
-class SessionCreate(BaseModel):
+class SessionCreate(RequestBody):
     """Body of POST /v1/sessions; everything has a default."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"title": "Blast results", "temperature": 0.2, "max_steps": 8}]},
+    )
 
     session_id: UUID | None = Field(None, description="An id of the client's choosing; made here when absent.")
-    title: str = Field("", max_length=200)
-    manager: str | None = Field(None, max_length=100, description="The agent that leads.")
-    preferred_workers: list[str] = Field(default_factory=list, max_length=20)
+    title: FreeText = Field("", max_length=200)
+    manager: Identifier | None = Field(None, max_length=100, description="The agent that leads.")
+    preferred_workers: list[Identifier] = Field(default_factory=list, max_length=20)
     llm_preferences: dict[str, JsonValue] = Field(default_factory=dict, description="Model settings of the runs.")
-    agent_role: str | None = Field(None, max_length=32, description="One of the caller's own roles; gives no right.")
-    tools: list[str] = Field(
+    agent_role: Identifier | None = Field(
+        None, max_length=32, description="One of the caller's own roles; gives no right."
+    )
+    tools: list[Identifier] = Field(
         default_factory=list, max_length=100, description="Tools runs may use; empty: all allowed."
     )
     temperature: float = Field(0.2, ge=0, le=2)
@@ -32,14 +38,17 @@ class SessionCreate(BaseModel):
     metadata: dict[str, JsonValue] = Field(default_factory=dict)
 
 
-class StepCreate(BaseModel):
+class StepCreate(RequestBody):
     """Body of POST /v1/sessions/{id}/steps."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"type": "user", "message": "Which tasks failed this week?"}]},
+    )
 
     type: Literal["message", "user", "assistant", "tool", "system", "error"]
-    message: str | None = Field(None, max_length=65_536)
-    tool: str | None = Field(None, max_length=100)
+    message: FreeText | None = Field(None, max_length=65_536)
+    tool: Identifier | None = Field(None, max_length=100)
     input: JsonValue = None
     output: JsonValue = None
 
@@ -55,7 +64,7 @@ class SessionOut(BaseModel):
     status: SessionStatus
     ended_reason: str = Field(description="`expired` when it was idle too long, else empty.")
     title: str
-    manager: str | None
+    manager: Identifier | None
     preferred_workers: list[str]
     llm_preferences: dict[str, Any]
     agent_role: str | None

@@ -14,7 +14,7 @@ from kernel.web.problem import as_platform_error, problem_response
 
 log = structlog.get_logger("edge")
 API_PREFIX = "/v1/"
-KEPT_HEADERS = frozenset({"Allow", "X-Request-Id", "X-Correlation-Id"})
+DROPPED_HEADERS = frozenset({"Content-Type", "Content-Length", "Content-Language"})
 
 _BY_STATUS: dict[int, errors.PlatformError] = {
     400: errors.BadRequestError("The request cannot be understood."),
@@ -39,7 +39,7 @@ class ErrorHandler:
             if response.status_code == 405:
                 error = as_platform_error(MethodNotAllowed(request.method or ""))
             problem = problem_response(request, error or errors.PlatformError())
-            for name in KEPT_HEADERS & set(response.headers):
+            for name in set(response.headers) - DROPPED_HEADERS:
                 problem[name] = response[name]
             return problem
         return response

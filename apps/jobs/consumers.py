@@ -3,27 +3,24 @@
 import asyncio
 import json
 import random
-import time
 from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
 
 import structlog
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
-from apps.identity.principal import Principal
-from apps.identity.tokens import verify
-from apps.jobs.feed import JobFeed, StreamEvent, follow, hub, load_job
+from apps.jobs.feed import StreamEvent, follow
 from apps.jobs.schemas import parse_event_id
 from apps.jobs.selectors import JobRef
+from apps.jobs.subscription import Subscription
 from kernel import metrics
 from kernel.errors import (
     BadRequestError,
+    ForbiddenError,
     NotAcceptableError,
     NotFoundError,
     PlatformError,
-    RateLimitedError,
     UnauthenticatedError,
 )
 from kernel.web.problem import as_platform_error
@@ -34,62 +31,8 @@ RETRY_DEFAULT_MS, RETRY_MIN_MS, RETRY_MAX_MS = 5000, 1000, 60_000
 AUTH_WAIT_S = 10.0
 WS_PROTOCOL = "agentic.v1"
 WS_TOKEN_PREFIX = "bearer."
-CLOSE_UNAUTHENTICATED, CLOSE_NOT_FOUND, CLOSE_BAD_REQUEST, CLOSE_TRY_AGAIN = 4401, 4404, 4400, 1013
-
-_open_by_caller: dict[tuple[str, str], int] = {}
-
-
-class Subscription:
-    """One stream's hold on a job's feed, counted against its caller."""
-
-    def __init__(self) -> None:
-        self.feed: JobFeed | None = None
-        self.principal: Principal | None = None
-        self._caller: tuple[str, str] | None = None
-
-    async def open(self, token: str, raw_job_id: str) -> JobRef:
-        """Authorise, join the feed. UnauthenticatedError, BadRequestError, NotFoundError, RateLimitedError."""
-        try:
-            job_id = UUID(raw_job_id)
-        except ValueError as error:
-            raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
-        held: list[tuple[Principal, JobRef]] = []
-
-        def load() -> JobRef:
-            principal = verify(token)
-            ref = load_job(principal, job_id)
-            held.append((principal, ref))
-            return ref
-
-        feed = await hub().join(job_id, load)
-        self.principal, ref = held[0]
-        caller = (str(self.principal.tenant_id), self.principal.sub)
-        if _open_by_caller.get(caller, 0) >= settings.STREAMS_PER_PRINCIPAL:
-            hub().leave(feed)
-            raise RateLimitedError(
-                "You have too many open streams. Close some.", code="too_many_streams", retry_after_s=5
-            )
-        _open_by_caller[caller] = _open_by_caller.get(caller, 0) + 1
-        self.feed, self._caller = feed, caller
-        return ref
-
-    def close(self) -> None:
-        if self.feed is not None and self._caller is not None:
-            hub().leave(self.feed)
-            self.feed = None
-            _open_by_caller[self._caller] -= 1
-            if not _open_by_caller[self._caller]:
-                del _open_by_caller[self._caller]
-
-    def idle_s(self) -> float:
-        """How long to wait before the next heartbeat, or until the token expires."""
-        return max(0.01, min(settings.SSE_HEARTBEAT_S, self.expires_in_s()))
-
-    def expires_in_s(self) -> float:
-        """Seconds left of the caller's token."""
-        if self.principal is None or not self.principal.expires_at:
-            return float("inf")
-        return self.principal.expires_at - time.time()
+CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_NOT_FOUND = 4401, 4403, 4404
+CLOSE_BAD_REQUEST, CLOSE_TRY_AGAIN = 4400, 1013
 
 
 class JobEvents(EventStreamConsumer):
@@ -100,17 +43,19 @@ class JobEvents(EventStreamConsumer):
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
             raise NotAcceptableError("Events come as text/event-stream, or as a page with ?format=json.")
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        if "access_token" in query or "token" in query:
-            raise UnauthenticatedError("Invalid or missing token")
         self.after = parse_event_id(self.headers.get("last-event-id") or query.get("after", [None])[0])
         self.retry_ms = _retry_ms(query.get("retry_ms", [None])[0])
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or sum(name == b"authorization" for name, _ in self.scope["headers"]) > 1:
-            raise UnauthenticatedError("Invalid or missing token")
-        self.subscription = Subscription()
-        self.ref = await self.subscription.open(token.strip(), self.scope["url_route"]["kwargs"]["job_id"])
+        self.subscription = Subscription(self.scope["passage"])
+        self.ref = await self.subscription.open(self._token(query), self.scope["url_route"]["kwargs"]["job_id"])
         if self.ref.ended and self.after == self.ref.last_seq:
             self.status = 204  # it has seen the end; at this answer an EventSource stops coming back
+
+    def _token(self, query: dict[str, list[str]]) -> str:
+        """The one bearer token of the header; empty, which is no good token, where there is not exactly one."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        several = sum(name == b"authorization" for name, _ in self.scope["headers"]) > 1
+        in_address = not {"access_token", "token"}.isdisjoint(query)
+        return "" if several or in_address or scheme.lower() != "bearer" else token.strip()
 
     async def close(self) -> None:
         self.subscription.close()
@@ -133,6 +78,9 @@ class JobEvents(EventStreamConsumer):
                 if self.subscription.expires_in_s() <= 0:
                     yield b": token expired\n\n"
                     return
+                if not await self.subscription.may_stay():
+                    yield b": no longer authorised\n\n"
+                    return
                 if event is None:
                     metrics.SSE_HEARTBEATS.inc()
                     yield KEEP_ALIVE
@@ -140,7 +88,7 @@ class JobEvents(EventStreamConsumer):
                 if event.seq != last + 1:
                     yield frame(_reset(self.ref, "history_gone", last), event="reset")
                 last = event.seq
-                yield frame(event.data, event=event.type, event_id=event.seq)
+                yield frame(self.subscription.passage.clean(event.data), event=event.type, event_id=event.seq)
                 if event.type == "end":
                     metrics.SSE_TERMINAL.inc()
         except PlatformError as error:
@@ -172,13 +120,13 @@ class JobSocket(AsyncWebsocketConsumer):
     channel_layer_alias = None
 
     async def connect(self) -> None:
-        self._subscription = Subscription()
+        self._subscription = Subscription(self.scope["passage"])
         self._task: asyncio.Task[None] | None = None
         self._authenticated = False
         headers = dict(self.scope["headers"])
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         if not _origin_allowed(headers.get(b"origin")):
-            await self.close(code=4403)
+            await self.close(code=CLOSE_FORBIDDEN)
             return
         offered = self.scope.get("subprotocols", [])
         tokens = [name[len(WS_TOKEN_PREFIX) :] for name in offered if name.startswith(WS_TOKEN_PREFIX)]
@@ -215,6 +163,8 @@ class JobSocket(AsyncWebsocketConsumer):
             ref = await self._subscription.open(token, self.scope["url_route"]["kwargs"]["job_id"])
         except UnauthenticatedError:
             await self.close(code=CLOSE_UNAUTHENTICATED)
+        except ForbiddenError:
+            await self.close(code=CLOSE_FORBIDDEN)
         except NotFoundError:
             await self.close(code=CLOSE_NOT_FOUND)
         except BadRequestError:
@@ -238,7 +188,7 @@ class JobSocket(AsyncWebsocketConsumer):
                 await self._reset(ref, "unknown_event_id", after)
                 after = 0
             async for event in follow(feed, after, self._subscription.idle_s):
-                if self._subscription.expires_in_s() <= 0:
+                if self._subscription.expires_in_s() <= 0 or not await self._subscription.may_stay():
                     await self.close(code=CLOSE_UNAUTHENTICATED)
                     return
                 if event is None:
@@ -247,7 +197,7 @@ class JobSocket(AsyncWebsocketConsumer):
                 if event.seq != after + 1:
                     await self._reset(ref, "history_gone", after)
                 after = event.seq
-                await self._say(_message(event))
+                await self._say(_message(event, self._subscription.passage.clean(event.data)))
             metrics.SSE_TERMINAL.inc()
             await self.close(code=1000)
         except TimeoutError:
@@ -274,13 +224,13 @@ class JobSocket(AsyncWebsocketConsumer):
         self._subscription.close()
 
 
-def _message(event: StreamEvent) -> str:
-    return f'{{"id":{event.seq},"event":"{event.type}","data":{event.data.decode()}}}'
+def _message(event: StreamEvent, data: bytes) -> str:
+    return f'{{"id":{event.seq},"event":"{event.type}","data":{data.decode()}}}'
 
 
 def _origin_allowed(origin: bytes | None) -> bool:
     """A browser always says where a page comes from; a program that says nothing is no browser."""
-    if origin is None:
+    if origin is None or origin.decode("latin-1") in settings.CORS_ORIGINS:
         return True
     host = urlsplit(origin.decode("latin-1")).hostname or ""
     return any(host == allowed.strip("[]") or allowed == "*" for allowed in settings.ALLOWED_HOSTS)

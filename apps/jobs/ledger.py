@@ -85,7 +85,7 @@ WITH picked AS MATERIALIZED (
     FROM claimed RETURNING job_id, seq_id, event_type, event_json, created_at
 )
 SELECT {MIRRORED}, token, crashes, max_attempts, payload_json, principal_json, request_id, queue_latency_ms,
-    claimed.created_at AS job_created_at,
+    correlation_id, traceparent, retry_of, claimed.created_at AS job_created_at,
     told.seq_id, told.event_type, told.event_json, told.created_at
 FROM claimed JOIN told ON told.job_id = claimed.id
 """

@@ -46,6 +46,8 @@ class Job(models.Model):
     dead_lettered_at = models.DateTimeField(null=True, help_text="Failed after its last attempt; awaits an operator.")
     retry_of = models.UUIDField(null=True, help_text="The job this one was made from by a retry.")
     request_id = models.CharField(max_length=128, default="")
+    correlation_id = models.CharField(max_length=128, db_default="")
+    traceparent = models.CharField(max_length=55, db_default="", help_text="W3C: the span of the request that made it.")
 
     class Meta:
         db_table = "jobs"
@@ -64,6 +66,7 @@ class Job(models.Model):
                 include=["id"],
             ),
             models.Index(name="jobs_running", fields=["id"], condition=models.Q(status="running")),
+            models.Index(name="jobs_open", fields=["tenant"], condition=models.Q(status__in=(QUEUED, "running"))),
             models.Index(
                 name="jobs_dead",
                 fields=["tenant", "-dead_lettered_at"],

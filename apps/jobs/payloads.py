@@ -47,3 +47,10 @@ class AgentRunPayload(Payload):
     model: str | None = None
     temperature: float = Field(0.2, ge=0, le=2)
     max_steps: int = Field(8, ge=1, le=50)
+
+
+class TenantOffboardPayload(Payload):
+    """The erasure of a tenant, by an administrator of the platform."""
+
+    tenant_id: UUID = Field(description="The tenant to export and erase.")
+    confirmation: str = Field(min_length=1, max_length=300, description="From the tenant's deletion-preview.")

@@ -1,24 +1,28 @@
 """Routes of the streams. Everything else, and ?format=json, goes on to Django."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Callable
 
 from channels.routing import URLRouter
 from django.urls import path, re_path
 
 from apps.jobs.consumers import JobEvents, JobSocket
+from kernel.web.asgi import Application, Receive, Scope, Send
 
-Application = Callable[[Any, Any, Any], Awaitable[None]]
-websocket_routes = [path("ws/jobs/<str:job_id>", JobSocket.as_asgi())]
+EVENTS_ROUTE, SOCKET_ROUTE = "v1/jobs/<str:job_id>/events", "ws/jobs/<str:job_id>"
+Gate = Callable[[Application, str], Application]  # (consumer, route whose rights hold) -> with the layers around it
 
 
-def with_streams(django: Application) -> Application:
+def websocket_routes(gate: Gate) -> Application:
+    """Every websocket. Its rights and limits are those of the same events as a stream."""
+    return URLRouter([path(SOCKET_ROUTE, gate(JobSocket.as_asgi(), EVENTS_ROUTE))])  # type: ignore[arg-type]
+
+
+def with_streams(django: Application, gate: Gate) -> Application:
     """Django, with the event streams in front."""
-    stream = JobEvents.as_asgi()
+    stream = gate(JobEvents.as_asgi(), EVENTS_ROUTE)
 
-    async def events(scope: Any, receive: Any, send: Any) -> None:
+    async def events(scope: Scope, receive: Receive, send: Send) -> None:
         as_page = b"format=json" in scope.get("query_string", b"")
         await (django if as_page or scope["method"] != "GET" else stream)(scope, receive, send)
 
-    routes = [path("v1/jobs/<str:job_id>/events", events), re_path(r"", django)]  # type: ignore[arg-type]
-    return URLRouter(routes)
+    return URLRouter([path(EVENTS_ROUTE, events), re_path(r"", django)])  # type: ignore[arg-type]

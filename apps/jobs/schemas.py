@@ -1,25 +1,42 @@
 """The wire shapes of /v1/jobs (SPEC 5; the contract's 2.1, 2.2 and 12.7 as a superset)."""
 
 import re
-from typing import Any
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from apps.jobs.models import Job
-from apps.jobs.types import JOB_TYPES
+from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES
 from kernel.clock import iso
 from kernel.errors import BadRequestError
 from kernel.web.etag import strong_etag
+from kernel.web.fields import Lookup, RequestBody
 
 KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
+JobStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
 
-class JobCreate(BaseModel):
+
+class JobError(BaseModel):
+    """Why a job failed."""
+
+    model_config = ConfigDict(extra="allow")
+
+    message: str
+
+
+class JobCreate(RequestBody):
     """Body of POST /v1/jobs."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={"examples": [{"type": "demo", "payload": {"duration_ms": 3000}, "priority": 0}]},
+    )
 
-    type: str = Field(min_length=1, max_length=100, description="One of GET /v1/jobs/types.")
+    type: Lookup = Field(min_length=1, max_length=100, description="One of GET /v1/jobs/types.")
     payload: dict[str, Any] = Field(default_factory=dict, description="Fits the type's JSON Schema.")
     priority: int = Field(0, ge=-100, le=100, description="Above 0: taken before jobs of 0 and less.")
 
@@ -36,6 +53,105 @@ class JobAccepted(BaseModel):
     tenant_id: str
     priority: int
     created_at: str
+
+
+class JobOut(BaseModel):
+    """A job, under SPEC's names and the predecessor's."""
+
+    id: UUID
+    job_id: UUID
+    type: str
+    job_type: str
+    status: JobStatus
+    owner: str
+    owner_sub: str
+    tenant_id: UUID
+    priority: int
+    payload: dict[str, Any]
+    result: Any = Field(description="What the handler returned; null before the end.")
+    error: JobError | None = Field(description="Why a failed job failed.")
+    progress: float | None = Field(description="Percent, as last reported.")
+    created_at: datetime
+    updated_at: datetime
+    started_at: datetime | None = Field(description="Start of the latest attempt.")
+    completed_at: datetime | None
+    queue_latency_ms: int | None = Field(description="created_at to the first start.")
+    exec_latency_ms: int | None = Field(description="started_at to completed_at.")
+    attempt: int = Field(description="How often a worker has started it.")
+    max_attempts: int
+    cancel_requested_at: datetime | None
+    dead_lettered_at: datetime | None
+    retry_of: UUID | None
+    last_event_id: int = Field(description="Number of its latest event.")
+    etag: str
+
+
+class JobPage(BaseModel):
+    """A page of jobs, newest first."""
+
+    items: list[JobOut]
+    total: int = Field(description="Exact up to 10,000.")
+    limit: int
+    offset: int
+    has_more: bool
+    next_page_token: str | None
+
+
+class JobCancelled(BaseModel):
+    """What a cancellation found or did."""
+
+    id: UUID
+    status: JobStatus
+
+
+class JobTypeOut(BaseModel):
+    """A job type and the JSON Schema of its payload."""
+
+    type: str
+    description: str
+    time_limit_s: int
+    queue: str
+    payload_schema: dict[str, Any]
+
+
+class JobTypePage(BaseModel):
+    """All job types."""
+
+    items: list[JobTypeOut]
+    total: int
+
+
+class JobStatsOut(BaseModel):
+    """Counts of jobs created in the last hours."""
+
+    window_hours: int
+    total: int
+    by_status: dict[str, int]
+    by_type: dict[str, dict[str, int]]
+    dead_letters: int
+
+
+class EventOut(BaseModel):
+    """One event of a job."""
+
+    id: int
+    seq_id: int
+    type: str
+    event: str
+    data: dict[str, Any]
+    created_at: datetime
+    timestamp: datetime
+
+
+class EventPage(BaseModel):
+    """Events after the one asked for, in order."""
+
+    job_id: UUID
+    status: JobStatus
+    items: list[EventOut]
+    events: list[EventOut]
+    last_event_id: int
+    has_more: bool
 
 
 def idempotency_key(header: str | None) -> str | None:
@@ -98,8 +214,9 @@ def types_out() -> dict[str, Any]:
                 "payload_schema": job_type.schema,
             }
             for job_type in JOB_TYPES.values()
+            if job_type.is_for_everybody
         ],
-        "total": len(JOB_TYPES),
+        "total": len(PUBLIC_TYPES),
     }
 
 

@@ -76,6 +76,14 @@ def list_jobs(
         return list(jobs.order_by("-created_at", "-id")[: limit + 1]), total
 
 
+def open_job_ids(tenant_id: UUID, *, limit: int = 1000) -> list[UUID]:
+    """Jobs of the tenant that have not ended, whosever they are."""
+    with tenant_scope(tenant_id):
+        return list(
+            Job.objects.filter(tenant_id=tenant_id).exclude(status__in=TERMINAL).values_list("id", flat=True)[:limit]
+        )
+
+
 @dataclass(frozen=True)
 class JobRef:
     """What it takes to read a job's events: its partition is found by created_at."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,14 +14,18 @@ from pydantic_core import to_json
 
 from apps.identity.principal import Principal
 from apps.jobs import mirror, selectors
+from apps.jobs.admission import admit
 from apps.jobs.ledger import ISO_NOW
+from apps.jobs.oversight import record_act
+from apps.jobs.quota import claim_room, concurrent_jobs_quota
 from apps.jobs.states import TERMINAL
-from apps.jobs.types import JOB_TYPES
+from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES
 from kernel import metrics
 from kernel.clock import iso
 from kernel.errors import BadRequestError, ConflictError, ValidationError
 from kernel.failpoints import failpoint
 from kernel.payloads import unstorable
+from kernel.request_context import current
 from kernel.tenant_context import prepared_cursor, tenant_scope
 
 CREATE_ROUTE = "/v1/jobs"
@@ -40,10 +45,10 @@ WITH key AS (
     RETURNING id
 ), job AS (
     INSERT INTO jobs (id, tenant_id, type, status, owner_sub, payload_json, principal_json, idempotency_key, priority,
-        max_attempts, retry_of, request_id, last_seq, attempt, crashes, token)
+        max_attempts, retry_of, request_id, correlation_id, traceparent, last_seq, attempt, crashes, token)
     SELECT %(id)s::uuid, %(tenant_id)s::uuid, %(type)s::text, 'queued', %(sub)s::text, %(payload)s::jsonb,
         %(principal)s::jsonb, %(key)s::text, %(priority)s::int, %(max_attempts)s::int, %(retry_of)s::uuid,
-        %(request_id)s::text, 1, 0, 0, 0
+        %(request_id)s::text, %(correlation_id)s::text, %(traceparent)s::text, 1, 0, 0, 0
     WHERE %(key)s::text IS NULL OR EXISTS (SELECT 1 FROM key)
     RETURNING *
 ), told AS (
@@ -72,10 +77,10 @@ def check_payload(type_name: str, payload: dict[str, Any]) -> None:
     job_type = JOB_TYPES.get(type_name)
     if job_type is None:
         raise BadRequestError(
-            f"There is no job type {type_name[:100]!r}. Use one of {', '.join(JOB_TYPES)}.",
+            f"There is no job type {type_name[:100]!r}. Use one of {', '.join(PUBLIC_TYPES)}.",
             code="unknown_type",
             reason="unknown_type",
-            allowed_types=list(JOB_TYPES),
+            allowed_types=PUBLIC_TYPES,
         )
     if reason := unstorable(payload):
         faults = [{"loc": ["body", "payload"], "msg": reason, "type": "unstorable"}]
@@ -130,13 +135,17 @@ def create_job(
     idempotency_key: str | None = None,
     request_id: str = "",
     retry_of: UUID | None = None,
+    also: Callable[[UUID], None] | None = None,
 ) -> Accepted:
     """Accept a job: row, first event and idempotency record in one transaction; its id on the queue after the commit.
 
     The same key with the same request gives the stored answer; with another request a ValidationError; while the
-    first is still being answered a ConflictError.
+    first is still being answered a ConflictError; beyond the tenant's quota a RateLimitedError. ``also`` gets the new
+    job's id and belongs to the transaction.
     """
     check_payload(type_name, payload)
+    admit(principal, JOB_TYPES[type_name], payload)
+    context = current()
     request_hash = hashlib.sha256(json.dumps([type_name, payload, priority], sort_keys=True).encode()).hexdigest()
     values: dict[str, Any] = {
         "id": uuid4(),
@@ -152,16 +161,23 @@ def create_job(
         "priority": priority,
         "max_attempts": settings.MAX_ATTEMPTS,
         "retry_of": retry_of,
-        "request_id": request_id,
+        "request_id": request_id or context.request_id,
+        "correlation_id": context.correlation_id,
+        "traceparent": context.traceparent,
     }
+    quota = concurrent_jobs_quota(principal)
     try:
-        wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key else None
+        wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key or quota is not None else None
         with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), prepared_cursor() as cursor:
+            if quota is not None:
+                claim_room(principal, quota, route=CREATE_ROUTE, idempotency_key=idempotency_key)
             cursor.execute(INSERT, values)
             rows = _rows(cursor)
             if not rows:
                 return _replay(principal, idempotency_key or "", request_hash)
             body = _accepted_body(rows[0])
+            if also is not None:
+                also(rows[0]["id"])
             if idempotency_key:
                 cursor.execute(
                     "UPDATE idempotency_keys SET response_body = %s WHERE tenant_id = %s AND owner_sub = %s "
@@ -242,6 +258,7 @@ def cancel_job(principal: Principal, job_id: UUID) -> tuple[str, bool]:
             if job.status not in TERMINAL:
                 raise ConflictError("The job is just changing hands. Try again.", retry_after_s=1)
             return job.status, True
+        record_act(principal, job, "job.cancelled_by_admin", status=job.status)
     metrics.JOB_CANCELS.inc()
     if rows:
         metrics.JOBS_ENDED.labels(rows[0]["type"], "cancelled").inc()
@@ -251,10 +268,13 @@ def cancel_job(principal: Principal, job_id: UUID) -> tuple[str, bool]:
     return "running", False
 
 
-def retry_job(principal: Principal, job_id: UUID, *, request_id: str = "") -> Accepted:
+def retry_job(
+    principal: Principal, job_id: UUID, *, request_id: str = "", as_principal: Principal | None = None
+) -> Accepted:
     """Run an ended job again, as a new job that remembers the old one; takes it off the dead-letter list.
 
-    ConflictError while the old one has not ended. The new job is its caller's, not the old owner's.
+    ConflictError while the old one has not ended. The new job is its caller's, not the old owner's; ``as_principal``,
+    of the same tenant, is what it acts with when that is less than what it took to see the old one.
     """
     with tenant_scope(principal.tenant_id):
         job = selectors.get_job(principal, job_id)
@@ -263,14 +283,18 @@ def retry_job(principal: Principal, job_id: UUID, *, request_id: str = "") -> Ac
                 f"The job is still {job.status}. Cancel it or wait for its end before a retry.",
                 code="job_not_ended",
             )
-    accepted = create_job(
-        principal,
+
+    def leave_dead_letters(new_id: UUID) -> None:
+        with prepared_cursor() as cursor:
+            cursor.execute("UPDATE jobs SET dead_lettered_at = NULL WHERE id = %s", [job_id])
+        record_act(principal, job, "job.retried_by_admin", new_job_id=str(new_id))
+
+    return create_job(
+        as_principal or principal,
         type_name=job.type,
         payload=job.payload_json,
         priority=job.priority,
         request_id=request_id,
         retry_of=job.id,
+        also=leave_dead_letters,
     )
-    with tenant_scope(principal.tenant_id), prepared_cursor() as cursor:
-        cursor.execute("UPDATE jobs SET dead_lettered_at = NULL WHERE id = %s", [job_id])
-    return accepted

@@ -7,21 +7,32 @@ from apps.jobs import payloads
 from kernel.payloads import PayloadValidator
 from kernel.redis_keys import JOBS_QUEUE, JOBS_QUEUE_HIGH
 
+CREATE = "jobs:create"
+
 
 @dataclass(frozen=True)
 class JobType:
-    """``time_limit_s``: a run longer than this is ended as failed with reason time_limit."""
+    """``time_limit_s``: a run longer than this is ended as failed with reason time_limit.
+
+    ``permission``: what the submitter needs; a type that asks for more than jobs:create is not shown to everybody.
+    Workers read this table before Django is set up, so nothing here imports a model (apps/jobs/admission.py may).
+    """
 
     name: str
     description: str
     payload: type[payloads.Payload]
     time_limit_s: int
+    permission: str = CREATE
     schema: dict[str, Any] = field(init=False)
     validator: PayloadValidator = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "schema", self.payload.model_json_schema())
         object.__setattr__(self, "validator", PayloadValidator(self.schema))
+
+    @property
+    def is_for_everybody(self) -> bool:
+        return self.permission == CREATE
 
     def queue(self, priority: int = 0) -> str:
         """The Redis list that carries this type's ids."""
@@ -35,5 +46,13 @@ JOB_TYPES: dict[str, JobType] = {
         JobType("test", "Ends at once; fails on demand.", payloads.TestPayload, 2 * 3600),
         JobType("long-running", "Works in steps for duration_ms.", payloads.LongRunningPayload, 25 * 3600),
         JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600),
+        JobType(
+            "tenant.offboard",
+            "Exports a tenant that is being deleted, then erases it.",
+            payloads.TenantOffboardPayload,
+            6 * 3600,
+            permission="tenants:delete",
+        ),
     )
 }
+PUBLIC_TYPES = [job_type.name for job_type in JOB_TYPES.values() if job_type.is_for_everybody]

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram
 
+from apps.identity import access, rbac, scopes
 from kernel import errors, metrics, redis_keys
 
 HEAD = "<!-- Made by `make docs` from {source}. Do not edit. -->\n\n"
@@ -99,9 +100,68 @@ def errors_page() -> str:
     )
 
 
+def rbac_page() -> str:
+    """Roles, permissions, scopes, and who may call what."""
+    resources = tuple(rbac.RESOURCES)
+
+    def letters(role: str, resource: str) -> str:
+        return "".join(letter for letter, action in rbac.ACTIONS.items() if f"{resource}:{action}" in rbac.MATRIX[role])
+
+    matrix = [
+        (f"`{role}`", rbac.EXTENDS.get(role, ""), *(letters(role, resource) or "-" for resource in resources))
+        for role in rbac.MATRIX
+    ]
+    needed = [(f"`{permission}`", f"`{rbac.scope_for(permission)}`") for permission in rbac.PERMISSIONS]
+    held = [(f"`{role}`", ", ".join(f"`{scope}`" for scope in sorted(rbac.scopes_of([role])))) for role in rbac.MATRIX]
+    includes = [(f"`{scope}`", ", ".join(f"`{name}`" for name in names)) for scope, names in scopes.INCLUDES.items()]
+    spellings = [(f"`{theirs}`", f"`{ours}`") for theirs, ours in scopes.SPELLINGS.items()]
+    inferred = [
+        (f"`{scope}`", f"`{role}`", ", ".join(f"`{name}`" for name in sorted(more)) or "-")
+        for scope, role, more in rbac.INFERRED
+    ]
+    open_to = {access.PUBLIC: "everybody", access.SIGNED_IN: "every signed-in caller"}
+    routes = [
+        (
+            method,
+            f"`{route}`",
+            needs,
+            open_to.get(needs) or ", ".join(r for r in rbac.MATRIX if needs in rbac.MATRIX[r]),
+        )
+        for route, methods in access.ROUTES.items()
+        for method, needs in methods.items()
+    ]
+    return (
+        HEAD.format(source="apps/identity/rbac.py, scopes.py and access.py")
+        + "# Roles, scopes and routes\n\n"
+        + "A caller may do what its role has **and** its token's scopes cover. What is not declared is refused.\n\n"
+        + "## Roles\n\nC create, R read, U update, D delete, I invoke. A role that extends another has its row too.\n\n"
+        + _table(("role", "extends", *resources), matrix)
+        + "\n"
+        + _table(("resource", "what it is"), [(f"`{name}`", text) for name, text in rbac.RESOURCES.items()])
+        + "\n## The scope beside the role\n\n"
+        + _table(("permission", "scope"), needed)
+        + "\n## The scopes a role may have\n\n"
+        + "A token without `scope` and `scopes` has them all; one with an empty list has none.\n\n"
+        + _table(("role", "scopes"), held)
+        + "\n## Which scopes include others\n\n"
+        + f"`{rbac.ADMIN_SCOPE}` includes every scope, `x:*` every scope that begins with `x:`.\n\n"
+        + _table(("scope", "includes"), includes)
+        + "\nThe predecessor's spellings:\n\n"
+        + _table(("spelling", "means"), spellings)
+        + "\n## Tokens without roles\n\n"
+        + "The predecessor's tokens had scopes only. The first row whose scope such a token covers says its role.\n\n"
+        + _table(("scope", "role", "scopes it has beside its own"), inferred)
+        + "\n## Routes\n\n"
+        + "`/metrics` is public while `AGENTIC_METRICS_PUBLIC` is true. "
+        + "Streams (`/v1/jobs/{id}/events`, `/ws/jobs/{id}`) need `jobs:read`.\n\n"
+        + _table(("method", "route", "needs", "who may"), routes)
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "redis-keys.md": redis_key_page,
     "settings.md": settings_page,
     "metrics.md": metrics_page,
     "errors.md": errors_page,
+    "rbac.md": rbac_page,
 }

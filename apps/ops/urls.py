@@ -1,20 +1,22 @@
-"""Routes of health, metrics and documentation."""
+"""Routes of health, metrics, documentation, and of what joins tenants with jobs."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from apps.ops.views import health, index
+from apps.ops.views import health, index, tenants
 
 urlpatterns = [
+    path("v1/tenants/<str:tenant_id>", tenants.TenantDetail.as_view()),
+    path("v1/admin/tenants/<str:tenant_id>", tenants.TenantDetail.as_view()),
     path("", index.root),
-    path("v1/", index.v1),
-    path("v1", index.v1),
+    path("v1/", index.Index.as_view()),
+    path("v1", index.Index.as_view()),
     path("metrics", index.metrics),
-    path("v1/health/live", health.live),
-    path("v1/health/ready", health.ready),
-    path("v1/health/startup", health.startup),
-    path("v1/health/components", health.components),
-    path("v1/health/components/<str:name>", health.component),
+    path("v1/health/live", health.Live.as_view()),
+    path("v1/health/ready", health.Ready.as_view()),
+    path("v1/health/startup", health.Startup.as_view()),
+    path("v1/health/components", health.Components.as_view()),
+    path("v1/health/components/<str:name>", health.Component.as_view()),
     path(
         "v1/openapi.json",
         SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
@@ -23,5 +25,9 @@ urlpatterns = [
     path(
         "v1/docs",
         SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
+    ),
+    path(
+        "v1/redoc",
+        SpectacularRedocView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
     ),
 ]

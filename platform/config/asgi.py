@@ -8,8 +8,15 @@ from django.core.asgi import get_asgi_application
 
 django_application = get_asgi_application()
 
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from apps.edge.body_limit import BodyLimit  # noqa: E402
+from apps.edge.stream_gate import StreamGate  # noqa: E402
 from apps.jobs.routing import websocket_routes, with_streams  # noqa: E402
 
-application = ProtocolTypeRouter({"http": with_streams(django_application), "websocket": URLRouter(websocket_routes)})
+application = ProtocolTypeRouter(
+    {
+        "http": BodyLimit(with_streams(django_application, StreamGate)),
+        "websocket": websocket_routes(StreamGate),
+    }
+)

@@ -5,6 +5,7 @@ A wrong value, a missing required one or an unknown ``AGENTIC_*`` name stops sta
 what to do.
 """
 
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -48,6 +49,17 @@ class Setting:
     default: str | None  # None: required
     help: str
     secret: bool = False
+    shown: str = ""  # the value in force, as an administrator may see it
+
+
+def _shown(raw: str | None, *, secret: bool) -> str:
+    """Neither secrets nor what stands before the @ of an address."""
+    if raw and secret and "://" not in raw:
+        return "(secret)"
+    if raw and "://" in raw:
+        scheme, _, rest = raw.partition("://")
+        return f"{scheme}://(secret)@{rest.rpartition('@')[2]}" if "@" in rest else raw
+    return raw or ""
 
 
 class Env:
@@ -68,8 +80,8 @@ class Env:
     ) -> T:
         if name in self.registry:
             raise SettingError(f"{name} is declared twice; a fact has one home.")
-        self.registry[name] = Setting(name, kind, default, help, secret)
         raw = self.environ.get(name, default)
+        self.registry[name] = Setting(name, kind, default, help, secret, _shown(raw, secret=secret))
         if raw is None or (raw == "" and default is None):
             raise SettingError(f"{name} is not set. {help} See docs/reference/settings.md.")
         try:
@@ -129,6 +141,22 @@ class Env:
 
     def items(self, name: str, default: str, help: str) -> list[str]:
         return self._read(name, "a comma-separated list", default, help, lambda raw: [p for p in raw.split(",") if p])
+
+    def objects(self, name: str, members: tuple[str, ...], help: str) -> dict[str, dict[str, str]]:
+        """A JSON object of objects, each with exactly these members, all of them texts. Empty by default."""
+
+        def parse(raw: str) -> dict[str, dict[str, str]]:
+            value = json.loads(raw or "{}")
+            if not isinstance(value, dict) or not all(
+                isinstance(its, dict)
+                and its.keys() == set(members)
+                and all(isinstance(text, str) and text for text in its.values())
+                for its in value.values()
+            ):
+                raise ValueError("each name needs an object with exactly the texts " + ", ".join(members))
+            return value
+
+        return self._read(name, "a JSON object", "", help, parse)
 
     def url(self, name: str, default: str | None, help: str, schemes: tuple[str, ...], secret: bool = False) -> str:
         def parse(raw: str) -> str:

@@ -6,12 +6,52 @@ wait for it is bounded on both sides of the socket: uvicorn's 64 kB and the kern
 
 import argparse
 import socket
+from asyncio import TimerHandle, Transport
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from config.settings.limits import SSE_SEND_TIMEOUT_S
+from config.settings.limits import REQUEST_ARRIVAL_S, SSE_SEND_TIMEOUT_S
 
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel doubles it
+
+
+class BoundedHeaders(HttpToolsProtocol):
+    """uvicorn's protocol, hanging up on a client whose headers are not there after AGENTIC_REQUEST_ARRIVAL_S. uvicorn
+    itself only bounds the time between requests; bodies are bounded by apps/edge/body_limit.py."""
+
+    _waiting_for_headers: TimerHandle | None = None
+    _in_headers = True  # of the first request, which may never begin
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._expect_headers()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_headers and self._waiting_for_headers is None:
+            self._expect_headers()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._forget_headers()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_headers()
+        super().connection_lost(exc)
+
+    def _expect_headers(self) -> None:
+        self._waiting_for_headers = self.loop.call_later(REQUEST_ARRIVAL_S, self.transport.close)
+
+    def _forget_headers(self) -> None:
+        if self._waiting_for_headers is not None:
+            self._waiting_for_headers.cancel()
+            self._waiting_for_headers = None
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,7 +76,7 @@ def main() -> None:
         uvicorn.Config(
             "config.asgi:application",
             loop="uvloop",
-            http="httptools",
+            http=BoundedHeaders,
             ws="websockets-sansio",
             lifespan="off",
             access_log=False,
@@ -45,6 +85,7 @@ def main() -> None:
             ws_max_size=64 * 1024,
             timeout_graceful_shutdown=5,
             server_header=False,
+            proxy_headers=False,  # uvicorn would believe X-Forwarded-For of anybody on this machine
         )
     )
     server.run(sockets=[listen(arguments.host, arguments.port)])

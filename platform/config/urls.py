@@ -5,7 +5,10 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
     path("", include("apps.agents.urls")),  # /v1/sessions, /v1/agents/sessions
+    path("", include("apps.tenancy.urls")),  # /v1/tenants, /v1/admin/tenants
+    path("", include("apps.audit.urls")),  # /v1/admin/audit
     path("", include("apps.identity.urls")),  # /v1/auth, /oidc
+    path("", include("apps.backoffice.urls")),  # /admin
     path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
 ]
 handler400 = "apps.edge.errors.bad_request"

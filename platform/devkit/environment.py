@@ -26,6 +26,8 @@ CALLERS_CHOICE = (
     "AGENTIC_PUBLIC_URL",
     "AGENTIC_ISSUER_KEYS_DIR",
     "AGENTIC_FLOWER_PORT",
+    "AGENTIC_RATE_LIMIT_FACTOR",
+    "AGENTIC_EXPORTS_DIR",
     "AGENTIC_LOG_FORMAT",
     "FLOWER_BASIC_AUTH",
 )
@@ -43,6 +45,8 @@ def platform_variables(home: DataDir, servers: Mapping[str, str], api_port: int)
     own = {
         "AGENTIC_ENV": "dev",
         "AGENTIC_PLATFORM_TENANT": "demo",
+        "AGENTIC_RATE_LIMIT_FACTOR": "100",  # one person tries everything out, with one token
+        "AGENTIC_EXPORTS_DIR": str(home.directory("exports")),
         "AGENTIC_SECRET_KEY": home.password("secret-key") + home.password("secret-key-2"),
         "AGENTIC_PORT": str(api_port),
         "AGENTIC_PUBLIC_URL": f"http://127.0.0.1:{api_port}",

@@ -12,6 +12,7 @@ def welcome(variables: Mapping[str, str], credentials: list[str], data_dir: Path
     return f"""
 API      {api}/v1/
 Flower   {variables["FLOWER_URL"]}     {user} {password}
+Admin    {api}/admin/
 Sign in  {api}/oidc/login, as one of
 {users}
 Tokens   .venv/bin/python manage.py token --role user --tenant demo

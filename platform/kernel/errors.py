@@ -58,10 +58,22 @@ class NotAcceptableError(PlatformError):
     code, http_status, title = "not_acceptable", 406, "Not Acceptable"
 
 
+class RequestTimeoutError(PlatformError):
+    """The request took too long to arrive."""
+
+    code, http_status, title, retryable = "request_timeout", 408, "Request Timeout", True
+
+
 class ConflictError(PlatformError):
     """Somebody was first: the state has moved on."""
 
     code, http_status, title = "conflict", 409, "Conflict"
+
+
+class PreconditionFailedError(PlatformError):
+    """If-Match names a version that is no longer the present one: read again, then change."""
+
+    code, http_status, title = "precondition_failed", 412, "Precondition Failed"
 
 
 class PayloadTooLargeError(PlatformError):
@@ -82,6 +94,12 @@ class ValidationError(PlatformError):
     code, http_status, title = "validation_error", 422, "Validation Error"
 
 
+class PreconditionRequiredError(PlatformError):
+    """The change needs to say which version it is made to (If-Match), or that its consequences are known."""
+
+    code, http_status, title = "precondition_required", 428, "Precondition Required"
+
+
 class RateLimitedError(PlatformError):
     """Too much; come back after ``retry_after_s``."""
 
@@ -92,3 +110,9 @@ class UnavailableError(PlatformError):
     """Something we depend on is down; a later try may succeed."""
 
     code, http_status, title, retryable = "unavailable", 503, "Service Unavailable", True
+
+
+class ResponseTooLargeError(PlatformError):
+    """The answer exceeds what the platform sends in one piece, and cannot be cut."""
+
+    code, http_status, title = "response_too_large", 500, "Response Too Large"

@@ -35,3 +35,10 @@ SSE_TERMINAL = Counter("sse_terminal_events_total", "Streams that ended with the
 SSE_SLOW_CLOSED = Counter("sse_slow_clients_closed_total", "Streams closed because the client did not read.")
 REDIS_ERRORS = Counter("redis_connection_errors_total", "Failed calls to Redis.", ["where"])
 IDEMPOTENCY_CHECKS = Counter("idempotency_checks_total", "Idempotency keys looked at, by outcome.", ["outcome"])
+RATE_LIMIT_CHECKS = Counter(
+    "rate_limit_checks_total", "Requests held against their limits, by who counted.", ["backend", "allowed"]
+)
+RATE_LIMIT_EXCEEDED = Counter("rate_limit_exceeded_total", "Requests refused, by the limit that refused.", ["scope"])
+LOG_LINES_DROPPED = Counter("log_lines_dropped_total", "Log lines nobody could take in time.")
+AUDIT_DROPPED = Counter("audit_dropped_total", "Noted audit rows that could not be kept, by why.", ["reason"])
+PII_REDACTED = Counter("pii_redacted_total", "Values replaced in answers and streams, by kind.", ["kind"])

@@ -97,7 +97,60 @@ SESSION = Key(
     "GET /v1/sessions/{id}",
     "The next read takes the row and writes it again.",
 )
-KEYS = (JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY, SESSION)
+TENANT_CONFIG = Key(
+    "tenant:config:{id}",
+    "STRING",
+    '"<version>:<JSON {cached_at, config}>", signed: status, quotas, limits, flags, default model, PII mode.',
+    300,
+    "apps/tenancy/resolver.py after each commit and each miss",
+    "apps/tenancy/resolver.py, every half minute a process; old versions are not believed",
+    "The next request takes the row and writes it again.",
+)
+_WINDOW = "Requests of the last minute in slots of 5 s: {owner}now the latest and the sum, {owner}{0..12} the others."
+_WINDOW_LOST = "Counting begins anew; while Redis is away each process counts its share by itself."
+_LIMITER = "kernel/lua/sliding_window.lua (apps/edge/rate_limit.py)"
+RATELIMIT_USER = Key(
+    "ratelimit:user:{sub}",
+    "HASH",
+    _WINDOW + " {owner} is the end of the tenant's id: a sub is counted for each tenant apart. A sub of unusual"
+    " characters stands as sha256:{32 hexadecimal digits}.",
+    65,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
+RATELIMIT_TENANT = Key("ratelimit:tenant:{id}", "HASH", _WINDOW, 65, _LIMITER, "the same script", _WINDOW_LOST)
+RATELIMIT_TENANT_DAY = Key(
+    "ratelimit:tenant:{id}:day",
+    "HASH",
+    "Requests of the last 24 hours, as counts of an hour; only for tenants with quotas.requests_per_day.",
+    90_000,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
+RATELIMIT_ENDPOINT = Key(
+    "ratelimit:endpoint:{method}:{path}",
+    "HASH",
+    _WINDOW + " {path} is the route's template, never what was asked for; all unknown paths share `unmatched`.",
+    65,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
+RATELIMIT_ADDRESS = Key(
+    "ratelimit:address:{address}",
+    "HASH",
+    _WINDOW + " Refused tokens and calls without one, by client address (IPv6: by /64).",
+    65,
+    "kernel/lua/sliding_window.lua (apps/edge/rate_limit.py, refusals.py)",
+    "the same script",
+    _WINDOW_LOST,
+)
+KEYS = (
+    JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY, SESSION, TENANT_CONFIG,
+    RATELIMIT_USER, RATELIMIT_TENANT, RATELIMIT_TENANT_DAY, RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
+)  # fmt: skip
 
 # Publish/subscribe: not keys, nothing is kept. Streams join this Channels group once per process.
 WAKE_GROUP = "jobs.wake"

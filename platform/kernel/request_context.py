@@ -37,6 +37,11 @@ def current() -> RequestContext:
     return _current.get()
 
 
+def enter(context: RequestContext) -> None:
+    """What follows in this thread or task is part of ``context``, until somebody enters another."""
+    _current.set(context)
+
+
 @contextmanager
 def request_context(context: RequestContext) -> Iterator[None]:
     """Everything inside is part of this."""

@@ -25,6 +25,15 @@ def open_to_engine(table: str, privileges: str) -> str:
     """
 
 
+def erasable(table: str) -> str:
+    """Let cineca_app delete its tenant's rows of ``table``, but only while the tenant itself is being deleted."""
+    return f"""
+        CREATE POLICY erased_with_tenant ON {table} AS RESTRICTIVE FOR DELETE TO cineca_app
+            USING ((SELECT tenant_is_being_erased()));
+        GRANT DELETE ON {table} TO cineca_app;
+    """
+
+
 def issuer_only(*tables: str) -> str:
     """Tables of the built-in issuer: no other role may touch them."""
     return "".join(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO cineca_issuer;\n" for table in tables)

@@ -33,12 +33,12 @@ def put(key: str, *, version: int, document: object, ttl_s: int) -> bool:
 
 def get(key: str) -> object | None:
     """The cached document; None when there is none that is ours."""
-    held = _attempt(lambda: client().get(key))
-    if not isinstance(held, str):
-        return None
     try:
+        held = _attempt(lambda: client().get(key))
+        if not isinstance(held, str):
+            return None
         found = from_json(_signer(key).unsign(held.partition(":")[2]))
-    except (signing.BadSignature, ValueError):
+    except (signing.BadSignature, ValueError):  # a UnicodeDecodeError, too
         log.warning("forged_cache_entry", key=key[:100])
         drop(key)
         return None

@@ -70,7 +70,8 @@ class Platform:
         self.postgres.finish()
         variables = {**self.postgres.variables(), **self.redis.variables()}
         self.admin_url = variables.pop("AGENTIC_DATABASE_ADMIN_URL")
-        ours = ("AGENTIC_SECRET_KEY", "AGENTIC_ISSUER_KEYS_DIR", "PYTHONPATH", "DJANGO_SETTINGS_MODULE")
+        ours = ("AGENTIC_SECRET_KEY", "AGENTIC_ISSUER_KEYS_DIR", "AGENTIC_RATE_LIMIT_FACTOR", "PYTHONPATH",
+                "DJANGO_SETTINGS_MODULE")  # fmt: skip
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AGENTIC_")}
         self._environment = {
             **inherited,

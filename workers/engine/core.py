@@ -27,6 +27,7 @@ from workers.engine.ledger import LedgerThread
 from workers.engine.sweeper import Sweeper
 from workers.errors import run_handler
 from workers.execution import Execution, Stopped
+from workers.traces import job_span
 
 log = structlog.get_logger("worker.engine")
 INTERRUPT_AFTER_S = 2.0
@@ -185,14 +186,11 @@ class Engine:
     def _handle(self) -> None:
         while (execution := self._work.get()) is not None:
             execution.thread_id = threading.get_ident()
-            structlog.contextvars.bind_contextvars(
-                job_id=str(execution.job_id),
-                request_id=execution.request_id,
-                tenant_id=str(execution.tenant_id),
-            )
             try:
-                outcome = run_handler(execution)
-                execution.thread_id = None
+                with job_span(execution):
+                    outcome = run_handler(execution)
+                    execution.thread_id = None
+                    log.debug("job_ran", type=execution.type, status=outcome.status if outcome else "given_up")
                 self._end(execution, outcome)
             except Stopped:  # an interrupt that arrived after the handler had ended
                 execution.thread_id = None

@@ -1,6 +1,7 @@
 """Scheduled upkeep. Each task is one call, safe to run twice."""
 
 from apps.agents import retention as session_retention
+from apps.audit import upkeep
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from kernel.task_names import TaskName
@@ -22,5 +23,7 @@ def tokens() -> None:
 
 @app.task(name=TaskName.MAINTENANCE_PARTITIONS)
 def partitions() -> None:
-    """Hourly: the months' partitions of job_events that will be needed."""
+    """Hourly: the months' partitions of job events and audit rows that will be needed; audit heads to the log."""
     retention.ensure_partitions()
+    upkeep.ensure_partitions()
+    upkeep.publish_heads()

@@ -1,68 +1,109 @@
-"""/v1/health (SPEC 13; shapes of the contract's 1.6). No token is needed, and no answer holds a secret."""
+"""/v1/health (SPEC 13; shapes of the contract's 1.6). Public; a token with `system:status` brings details."""
 
 from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 
+from apps.identity.rbac import may
 from apps.ops import probes
+from apps.ops.schemas import ComponentOut, HealthOut
 from kernel.clock import iso, now
 from kernel.errors import NotFoundError
-from kernel.web.problem import problem_response
+from kernel.web.api import PublicView
 from kernel.web.schema import json_response
 
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def _body(status: str, checks: dict[str, probes.Check]) -> dict[str, Any]:
-    return {
+def _shown(request: HttpRequest, check: probes.Check) -> dict[str, Any]:
+    """The state for everybody; how long it took and what was found out for callers who may read the platform."""
+    onlooker = getattr(request, "onlooker", None)
+    if onlooker is not None and may(onlooker, "platform:read"):
+        return asdict(check)
+    return {"ok": check.ok, "status": check.status, "latency_ms": None, "details": {}}
+
+
+def _answer(request: Request, parts: list[str], *, may_be_down: bool = True) -> HttpResponse:
+    checks = probes.check(parts)
+    status = probes.overall(checks)
+    body = {
         "service": settings.SERVICE_NAME,
         "version": settings.VERSION,
         "status": status,
         "time": iso(now()),
-        "checks": {name: asdict(check) for name, check in checks.items()},
+        "checks": {name: _shown(request._request, check) for name, check in checks.items()},
     }
+    return json_response(body, status=503 if status == "down" and may_be_down else 200, headers=NO_STORE)
 
 
-@require_safe
-def live(request: HttpRequest) -> HttpResponse:
+class Live(PublicView):
     """The process answers. Never looks at a dependency: a shared fault would restart the whole fleet."""
-    if request.method == "HEAD":
+
+    @extend_schema(
+        operation_id="health_live",
+        summary="Does the process answer",
+        responses={(200, "text/plain"): OpenApiTypes.STR},
+        tags=["health"],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse("ok", content_type="text/plain; charset=utf-8", headers=NO_STORE)
+
+    @extend_schema(exclude=True)
+    def head(self, request: Request) -> HttpResponse:
         return HttpResponse(status=204, headers=NO_STORE)
-    return HttpResponse("ok", content_type="text/plain; charset=utf-8", headers=NO_STORE)
 
 
-@require_safe
-def ready(request: HttpRequest) -> HttpResponse:
+class Ready(PublicView):
     """200 when requests can be served (ok, or degraded with an optional part down), else 503."""
-    checks = probes.check(list(probes.PROBES))
-    status = probes.overall(checks)
-    return json_response(_body(status, checks), status=503 if status == "down" else 200, headers=NO_STORE)
+
+    @extend_schema(
+        operation_id="health_ready",
+        summary="Can requests be served",
+        responses={200: HealthOut, 503: HealthOut},
+        tags=["health"],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return _answer(request, list(probes.PROBES))
 
 
-@require_safe
-def startup(request: HttpRequest) -> HttpResponse:
+class Startup(PublicView):
     """200 once PostgreSQL answers and its tables are there."""
-    checks = probes.check(["app", "postgres"])
-    status = probes.overall(checks)
-    return json_response(_body(status, checks), status=503 if status == "down" else 200, headers=NO_STORE)
+
+    @extend_schema(
+        operation_id="health_startup",
+        summary="Has the platform started",
+        responses={200: HealthOut, 503: HealthOut},
+        tags=["health"],
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return _answer(request, ["app", "postgres"])
 
 
-@require_safe
-def components(request: HttpRequest) -> HttpResponse:
+class Components(PublicView):
     """Every part and its state; always 200."""
-    checks = probes.check(list(probes.PROBES))
-    return json_response(_body(probes.overall(checks), checks), headers=NO_STORE)
+
+    @extend_schema(
+        operation_id="health_components", summary="The state of every part", responses=HealthOut, tags=["health"]
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return _answer(request, list(probes.PROBES), may_be_down=False)
 
 
-@require_safe
-def component(request: HttpRequest, name: str) -> HttpResponse:
+class Component(PublicView):
     """One part; always 200 for one that exists."""
-    canonical = probes.ALIASES.get(name, name)
-    if canonical not in probes.PROBES:
-        known = ", ".join(probes.PROBES)
-        return problem_response(request, NotFoundError(f"There is no component of that name. Known: {known}."))
-    check = probes.check([canonical])[canonical]
-    return json_response({"name": name, **asdict(check), "time": iso(now())}, headers=NO_STORE)
+
+    @extend_schema(
+        operation_id="health_component", summary="The state of one part", responses=ComponentOut, tags=["health"]
+    )
+    def get(self, request: Request, name: str) -> HttpResponse:
+        canonical = probes.ALIASES.get(name, name)
+        if canonical not in probes.PROBES:
+            raise NotFoundError(f"There is no component of that name. Known: {', '.join(probes.PROBES)}.")
+        check = probes.check([canonical])[canonical]
+        body = {"name": name, **_shown(request._request, check), "time": iso(now())}
+        return json_response(body, headers=NO_STORE)

@@ -4,13 +4,17 @@ import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
+from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
+from rest_framework.request import Request
 
 from apps.jobs.types import JOB_TYPES
+from apps.ops.schemas import IndexOut
 from kernel.redis_client import availability, client
 from kernel.redis_keys import JOBS_DEAD
+from kernel.web.api import PublicView
 from kernel.web.schema import json_response
 
 
@@ -30,21 +34,23 @@ def root(request: HttpRequest) -> HttpResponse:
     return HttpResponseRedirect("/v1/docs")
 
 
-@require_safe
-def v1(request: HttpRequest) -> HttpResponse:
+class Index(PublicView):
     """The version, and where the documentation is."""
-    return json_response(
-        {
-            "service": settings.SERVICE_NAME,
-            "version": settings.VERSION,
-            "env": settings.ENVIRONMENT,
-            "docs": "/v1/docs",
-            "openapi": "/v1/openapi.json",
-            "health": "/v1/health/ready",
-            "issuer": settings.OIDC_ISSUER or f"{settings.PUBLIC_URL}/oidc",
-            "metrics": "/metrics",
-        }
-    )
+
+    @extend_schema(operation_id="index", summary="What answers here", responses=IndexOut, tags=["meta"])
+    def get(self, request: Request) -> HttpResponse:
+        return json_response(
+            {
+                "service": settings.SERVICE_NAME,
+                "version": settings.VERSION,
+                "env": settings.ENVIRONMENT,
+                "docs": "/v1/docs",
+                "openapi": "/v1/openapi.json",
+                "health": "/v1/health/ready",
+                "issuer": settings.OIDC_ISSUER or f"{settings.PUBLIC_URL}/oidc",
+                "metrics": "/metrics",
+            }
+        )
 
 
 class QueueDepth(Collector):

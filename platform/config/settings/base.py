@@ -3,15 +3,21 @@
 from pathlib import Path
 
 from config.env import database, env
+from config.settings.admin import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
+from config.settings.cors import *  # noqa: F403
+from config.settings.cors import cors_origins
+from config.settings.guards import *  # noqa: F403
 from config.settings.identity import *  # noqa: F403
 from config.settings.limits import *  # noqa: F403
 from config.settings.limits import DB_POOL_MAX_CONNECTIONS, DB_POOL_WAIT_S
 from config.settings.middleware import MIDDLEWARE  # noqa: F401
 from config.settings.observability import *  # noqa: F403
+from config.settings.rate_limits import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parents[3]
 ENVIRONMENT = env.choice("AGENTIC_ENV", "dev", ("dev", "test", "prod"), "prod refuses weak secrets and plain HTTP.")
+CORS_ORIGINS = cors_origins(ENVIRONMENT)
 SERVICE_NAME = "cineca-agentic-platform"
 VERSION = "0.1.0"
 DEBUG = False
@@ -26,6 +32,9 @@ ALLOWED_HOSTS = env.items("AGENTIC_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]", 
 PORT = env.integer("AGENTIC_PORT", 8000, "The API's port in `make run`.", 1, 65535)
 
 INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # before Django's admin, whose templates it replaces
+    "unfold.contrib.filters",
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -38,10 +47,12 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "apps.identity",
     "apps.tenancy",
+    "apps.audit",
     "apps.jobs",
     "apps.graph",
     "apps.agents",
     "apps.ops",
+    "apps.backoffice",
 ]
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -137,15 +148,26 @@ OIDC_AUDIENCE = env.text("AGENTIC_OIDC_AUDIENCE", "cineca-agentic-platform", "Th
 ISSUER_KEYS_DIR = env.text(
     "AGENTIC_ISSUER_KEYS_DIR", ".dev/issuer-keys", "Directory of the built-in issuer's RSA keys (PEM)."
 )
+METRICS_PUBLIC = env.flag(
+    "AGENTIC_METRICS_PUBLIC",
+    ENVIRONMENT != "prod",
+    "Whether /metrics answers without a token; in prod the default is false: a token with system:metrics.",
+)
+EXPORTS_DIR = env.text(
+    "AGENTIC_EXPORTS_DIR",
+    ".dev/exports",
+    "Directory of exports of deleted tenants; the API and the workers share it.",
+)
 
 if ENVIRONMENT == "test":  # a password hash that takes its time is no use to a test
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    SIGN_IN_FAILURES_PER_ADDRESS = 1000  # every test calls from one address
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.identity.permissions.PrincipalAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.identity.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["kernel.web.body.StrictJson"],
     "EXCEPTION_HANDLER": "kernel.web.problem.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
@@ -156,6 +178,9 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PUBLIC": True,
+    "PREPROCESSING_HOOKS": ["apps.ops.openapi.without_aliases"],
+    "POSTPROCESSING_HOOKS": ["apps.ops.openapi.complete"],
     "SWAGGER_UI_DIST": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }

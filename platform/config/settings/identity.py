@@ -1,11 +1,24 @@
 """The built-in OIDC issuer (django-oauth-toolkit) and how passwords are kept. Who is trusted stands in base.py."""
 
-from apps.identity.rbac import SCOPE_TEXTS
-from config.env import env
+from apps.identity.scopes import SCOPE_TEXTS
+from config.env import SettingError, env
 
 PLATFORM_TENANT = env.text(
     "AGENTIC_PLATFORM_TENANT", "platform", "Short name of the tenant whose admins administer the whole platform."
 )
+
+OIDC_TENANT_ISSUERS = env.objects(
+    "AGENTIC_OIDC_TENANT_ISSUERS",
+    ("issuer", "audience"),
+    'Tenants with an issuer of their own: {"slug": {"issuer": "https://...", "audience": "..."}}.',
+)
+if len({its["issuer"] for its in OIDC_TENANT_ISSUERS.values()}) < len(OIDC_TENANT_ISSUERS):
+    raise SettingError("AGENTIC_OIDC_TENANT_ISSUERS: an issuer speaks for one tenant; one stands there twice.")
+
+# Wrong passwords and client secrets, before a sign-in is refused with 429 (apps/identity/throttle.py)
+SIGN_IN_FAILURES_PER_ACCOUNT = 10
+SIGN_IN_FAILURES_PER_ADDRESS = 30
+SIGN_IN_WINDOW_S = 900
 
 ACCESS_TOKEN_TTL_S = 900
 SESSION_COOKIE_NAME = "cineca_session"

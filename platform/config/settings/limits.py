@@ -15,6 +15,9 @@ SHUTDOWN_GRACE_S = env.number("AGENTIC_SHUTDOWN_GRACE_S", 20.0, "Seconds a warm 
 
 # The wire
 MAX_BODY_BYTES = env.integer("AGENTIC_MAX_BODY_BYTES", 1_048_576, "Largest request body, bytes.", 1024)
+REQUEST_ARRIVAL_S = env.number(
+    "AGENTIC_REQUEST_ARRIVAL_S", 20.0, "Seconds a request's headers, and then its body, may take to arrive.", 0.1
+)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_BODY_BYTES
 IDEMPOTENCY_TTL_S = env.integer("AGENTIC_IDEMPOTENCY_TTL_S", 86_400, "Seconds an Idempotency-Key is remembered.", 60)
 SSE_HEARTBEAT_S = env.number("AGENTIC_SSE_HEARTBEAT_S", 15.0, "Seconds between comments on an idle stream.", 0.1)

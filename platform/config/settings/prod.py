@@ -23,3 +23,5 @@ def check(settings: dict[str, Any]) -> None:
         raise SettingError("AGENTIC_SWEEPER_ENABLED and AGENTIC_FENCING_ENABLED must be true in production.")
     if not settings["PUBLIC_URL"].startswith("https://"):
         raise SettingError("AGENTIC_PUBLIC_URL must be https in production.")
+    if not all(its["issuer"].startswith("https://") for its in settings["OIDC_TENANT_ISSUERS"].values()):
+        raise SettingError("AGENTIC_OIDC_TENANT_ISSUERS must name https issuers in production.")

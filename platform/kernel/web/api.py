@@ -24,3 +24,10 @@ class ApiView(APIView):
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
         self.perform_authentication(request)
         self.check_permissions(request)
+
+
+class PublicView(ApiView):
+    """Answers without a token; no caller is looked up."""
+
+    authentication_classes = []
+    permission_classes = []

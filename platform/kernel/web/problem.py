@@ -19,7 +19,9 @@ log = structlog.get_logger("problem")
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem_body(error: errors.PlatformError, *, instance: str, request_id: str, correlation_id: str) -> dict[str, Any]:
+def problem_body(
+    error: errors.PlatformError, *, instance: str, request_id: str, correlation_id: str, trace_id: str
+) -> dict[str, Any]:
     """The body of RFC 9457 plus what the predecessor's clients read: code, extensions, errors."""
     body: dict[str, Any] = {
         "type": "about:blank" if error.http_status != 422 else "urn:cineca:problem:validation_error",
@@ -30,9 +32,10 @@ def problem_body(error: errors.PlatformError, *, instance: str, request_id: str,
         "code": error.code,
         "request_id": request_id,
         "correlation_id": correlation_id,
+        "trace_id": trace_id,
         "extensions": {
             "correlation_id": correlation_id,
-            "trace_id": correlation_id,
+            "trace_id": trace_id,
             "timestamp": iso(now()),
             "error_code": error.code,
             **error.extra,
@@ -61,6 +64,7 @@ def problem_response(request: HttpRequest, error: errors.PlatformError) -> HttpR
         instance=request.path,
         request_id=request_id,
         correlation_id=getattr(request, "correlation_id", "") or request_id,
+        trace_id=getattr(request, "trace_id", ""),
     )
     return HttpResponse(
         to_json(body), status=error.http_status, content_type=MEDIA_TYPE, headers=problem_headers(error)

@@ -7,8 +7,9 @@ from django.http import HttpResponse
 from pydantic_core import to_json
 
 from kernel.errors import ValidationError
+from kernel.web.fields import RequestBody
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
+Model = TypeVar("Model", bound=RequestBody)
 
 
 def parse_body(model: type[Model], data: Any) -> Model:

@@ -1,7 +1,8 @@
 """Server-sent events over ASGI: the frame, and a consumer that streams until its source ends or its client goes.
 
 Built on Channels' AsyncConsumer with no channel layer of its own: AsyncHttpConsumer ends when its handler returns,
-and a layer would mean one Redis subscription a client.
+and a layer would mean one Redis subscription a client. apps/edge/stream_gate.py stands around it: names of the request,
+its trace and CORS come from there.
 """
 
 import asyncio
@@ -12,12 +13,11 @@ import structlog
 from channels.consumer import AsyncConsumer
 from channels.exceptions import StopConsumer
 from django.conf import settings
-from pydantic_core import to_json
 
 from kernel import metrics
 from kernel.errors import PlatformError
-from kernel.ids import request_id_of
-from kernel.web.problem import MEDIA_TYPE, as_platform_error, problem_body, problem_headers
+from kernel.web.asgi import headers_of, send_problem
+from kernel.web.problem import as_platform_error
 
 log = structlog.get_logger("sse")
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -56,10 +56,7 @@ class EventStreamConsumer(AsyncConsumer):
         raise StopConsumer
 
     async def _stream(self) -> None:
-        headers = {name.decode().lower(): value.decode("latin-1") for name, value in self.scope["headers"]}
-        self.headers = headers
-        self.request_id = request_id_of(headers.get("x-request-id"))
-        self.correlation_id = request_id_of(headers.get("x-correlation-id"), self.request_id)
+        self.headers = headers_of(self.scope)
         try:
             await self.open()
         except Exception as error:  # noqa: BLE001 - the edge of a stream, as apps/edge/errors.py is of a request
@@ -87,8 +84,6 @@ class EventStreamConsumer(AsyncConsumer):
                     (b"content-type", b"text/event-stream; charset=utf-8"),
                     (b"cache-control", b"no-store"),
                     (b"x-accel-buffering", b"no"),
-                    (b"x-request-id", self.request_id.encode()),
-                    (b"x-correlation-id", self.correlation_id.encode()),
                 ],
             }
         )
@@ -103,23 +98,5 @@ class EventStreamConsumer(AsyncConsumer):
         if problem is None:
             log.exception("stream_failed", path=self.scope["path"])
             problem = PlatformError("Something went wrong here. Quote the correlation id to an operator.")
-        body = problem_body(
-            problem,
-            instance=self.scope["path"],
-            request_id=self.request_id,
-            correlation_id=self.correlation_id,
-        )
-        headers = {
-            **problem_headers(problem),
-            "Content-Type": MEDIA_TYPE,
-            "X-Request-Id": self.request_id,
-            "X-Correlation-Id": self.correlation_id,
-        }
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": problem.http_status,
-                "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            }
-        )
-        await self._send(to_json(body), more=False)
+        async with asyncio.timeout(settings.SSE_SEND_TIMEOUT_S):
+            await send_problem(self.send, problem, instance=self.scope["path"])

@@ -193,6 +193,8 @@ def test_a_priority_is_kept_and_shown(api: Api, priority: int) -> None:
 
 @pytest.mark.requirement("jobs:create")
 def test_the_tenant_is_the_tokens_whatever_a_header_says(api: Api, principal: Principal) -> None:
-    answer = api.post("/v1/jobs", {"type": "test"}, X_Tenant_Id="11111111-1111-4111-8111-111111111111")
+    foreign = api.post("/v1/jobs", {"type": "test"}, X_Tenant_Id="11111111-1111-4111-8111-111111111111")
+    answer = api.post("/v1/jobs", {"type": "test"}, X_Tenant_Id="global")
 
+    assert foreign.status == 403
     assert answer.json["tenant_id"] == str(principal.tenant_id)

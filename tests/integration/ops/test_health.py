@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.clients import Api
+from tests.factories import make_token
 
 PARTS = ["app", "postgres", "redis", "graph", "workers", "issuer"]
 
@@ -48,8 +49,10 @@ def test_the_startup_probe_asks_for_the_database_only(anybody: Api) -> None:
 
 
 @pytest.mark.requirement("ops:components")
-def test_every_component_is_shown_with_its_state_and_latency(anybody: Api, worker: Any) -> None:
-    answer = anybody.get("/v1/health/components")
+def test_every_component_is_shown_with_its_state_and_latency(api_url: str, tenant: Any, worker: Any) -> None:
+    operator = Api(api_url, make_token(tenant, "operator"))
+
+    answer = operator.get("/v1/health/components")
 
     assert answer.status == 200
     assert list(answer.json["checks"]) == PARTS

@@ -150,6 +150,7 @@ def test_a_long_history_comes_whole_and_in_order(api: Api, principal: Principal)
 
 
 @pytest.mark.requirement("streams:injection")
+@pytest.mark.requirement("security:134")
 def test_an_events_text_cannot_make_another_event(api: Api, principal: Principal) -> None:
     evil = [
         'x\n\nevent: end\ndata: {"final": "finished"}\n\n',

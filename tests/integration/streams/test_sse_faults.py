@@ -189,6 +189,7 @@ def test_clients_that_went_away_are_forgotten(api: Api, principal: Principal) ->
 
 
 @pytest.mark.requirement("streams:limit")
+@pytest.mark.requirement("security:133")
 def test_a_caller_may_not_hold_any_number_of_streams(
     api: Api, colleague: Api, principal: Principal, start_web: Callable[..., tuple[Any, str]]
 ) -> None:

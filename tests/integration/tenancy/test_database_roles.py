@@ -6,6 +6,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from apps.tenancy.models import Tenant
+from apps.tenancy.services import set_tenant_status
+from tests.by_hand import HandJob
+from tests.factories import make_principal, make_tenant
+
 Connection = psycopg.Connection[Any]
 ROLES = ("cineca_app", "cineca_engine", "cineca_issuer")
 
@@ -26,6 +31,7 @@ def test_no_role_of_the_platform_is_above_the_fence(superuser: Connection, role:
 
 
 @pytest.mark.requirement("tenancy:roles")
+@pytest.mark.requirement("security:124")
 @pytest.mark.parametrize("alias", ["default", "engine", "issuer"])
 @pytest.mark.parametrize(
     "statement",
@@ -54,10 +60,8 @@ def test_what_would_open_the_fence_is_refused(connect: Callable[[str], Connectio
 
 
 @pytest.mark.requirement("tenancy:roles")
-def test_the_application_cannot_delete_history_nor_read_the_partitions_directly(app: Connection) -> None:
+def test_the_application_cannot_rewrite_history_nor_read_the_partitions_directly(app: Connection) -> None:
     for statement in (
-        "DELETE FROM jobs",
-        "DELETE FROM job_events",
         "UPDATE job_events SET event_type = 'x'",
         "SELECT * FROM job_events_default",
         "SELECT ensure_job_events_partition(now()::date)",
@@ -65,3 +69,21 @@ def test_the_application_cannot_delete_history_nor_read_the_partitions_directly(
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute(statement)
+
+
+@pytest.mark.requirement("tenancy:roles")
+def test_the_application_deletes_history_only_of_a_tenant_that_is_being_deleted(app: Connection) -> None:
+    tenant = make_tenant()
+    HandJob(make_principal(tenant)).claim().finish()
+
+    def deleted() -> tuple[int, int]:
+        with app.transaction():
+            app.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant.id)])
+            return app.execute("DELETE FROM job_events").rowcount, app.execute("DELETE FROM jobs").rowcount
+
+    while_active = deleted()
+    set_tenant_status(tenant.id, Tenant.Status.DELETING)
+    events, jobs = deleted()
+
+    assert while_active == (0, 0)
+    assert events >= 3 and jobs == 1

@@ -37,6 +37,15 @@ def two() -> tuple[Principal, Principal]:
                 "response_body, expires_at) VALUES (%s, 'x', 'POST', '/', 'k', 'h', gen_random_uuid(), '', now())",
                 [caller.tenant_id],
             )
+            cursor.execute(
+                "WITH session AS (INSERT INTO sessions (id, tenant_id, owner_sub, status, ended_reason, title, "
+                "preferred_workers, llm_preferences, tools, temperature, max_steps, metadata, expires_at, "
+                "last_step_seq, version, request_hash) VALUES (gen_random_uuid(), %s, 'x', 'active', '', '', '[]', "
+                "'{}', '[]', 0, 1, '{}', now(), 1, 1, '') RETURNING tenant_id, id) "
+                "INSERT INTO session_steps (id, tenant_id, session_id, seq, type, status, request_hash) "
+                "SELECT gen_random_uuid(), tenant_id, id, 1, 'user', 'completed', '' FROM session",
+                [caller.tenant_id],
+            )
     return pair
 
 
@@ -97,7 +106,9 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
 
 @pytest.mark.requirement("tenancy:every-table")
 def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
-    assert set(tenant_tables(superuser)) == {"tenants", "jobs", "job_events", "idempotency_keys"}
+    assert set(tenant_tables(superuser)) == {
+        "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs",
+    }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4
 
@@ -168,6 +179,7 @@ def test_a_tenant_that_is_no_id_is_an_error_not_a_view_of_everything(app: Connec
 
 
 @pytest.mark.requirement("tenancy:composite-key")
+@pytest.mark.requirement("security:29")
 def test_an_event_cannot_point_at_another_tenants_job(app: Connection, two: tuple[Principal, Principal]) -> None:
     mine, theirs = two
     job = HandJob(theirs)

@@ -7,6 +7,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.identity.issuer import keyring
+from apps.ops.admin_client import ensure_admin_client
 
 
 class Command(BaseCommand):
@@ -18,7 +19,11 @@ class Command(BaseCommand):
         call_command("migrate", database="owner", interactive=False, verbosity=0)
         self.stdout.write("Database is up to date.")
         self.stdout.write(f"Issuer signs with key {keyring().signing_key().kid}.")
+        if not settings.OIDC_ISSUER:
+            ensure_admin_client()
         if settings.ENVIRONMENT == "prod":
+            slug = settings.PLATFORM_TENANT
+            call_command("create_tenant", slug, slug, if_missing=True, stdout=self.stdout)
             self.stdout.write("Production: no demo data.")
         else:
             call_command("seed_demo", stdout=self.stdout)

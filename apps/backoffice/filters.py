@@ -1,0 +1,72 @@
+"""Filters of lists: each a query parameter of its own with values of its own, so that no look-up can be smuggled in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import TextFilter
+
+from apps.backoffice.reading import alias_for
+from apps.backoffice.rights import staff_of
+from apps.tenancy.models import Tenant
+
+
+def one_of(
+    parameter: str, shown_as: str, values: Sequence[str], column: str | None = None, *, as_list: bool = False
+) -> type[SimpleListFilter]:
+    """A choice of fixed values; ``as_list``: of what an array column may hold."""
+
+    class Choice(SimpleListFilter):
+        parameter_name = parameter
+        title = shown_as
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(value, value) for value in values]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            value = self.value()
+            if value is None:
+                return queryset
+            if value not in values:
+                raise IncorrectLookupParameters
+            return queryset.filter(**{column or parameter: [value] if as_list else value})
+
+    return Choice
+
+
+def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
+    """An exact value that the person types."""
+
+    class Typed(TextFilter):
+        parameter_name = parameter
+        title = shown_as
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            value = self.value()
+            return queryset.filter(**{column: value}) if value else queryset
+
+    return Typed
+
+
+def tenant_of(column: str) -> type[SimpleListFilter]:
+    """The tenant, by its short name; for lists that show more than one."""
+
+    class OfTenant(SimpleListFilter):
+        parameter_name = "tenant"
+        title = "tenant"
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            rows = Tenant._base_manager.using(alias_for(staff_of(request))).order_by("slug")
+            return list(rows.values_list("slug", "slug")[:200])
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            value = self.value()
+            if not value:
+                return queryset
+            tenant = Tenant._base_manager.using(alias_for(staff_of(request))).filter(slug=value).first()
+            return queryset.none() if tenant is None else queryset.filter(**{column: tenant.pk})
+
+    return OfTenant

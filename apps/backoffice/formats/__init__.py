@@ -1,0 +1,1 @@
+"""How dates and numbers look in the administration pages, by language."""

@@ -1,0 +1,63 @@
+"""The first page: what the jobs do, and for platform administrators how the platform's parts are."""
+
+from datetime import timedelta
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.db.models import Count
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+
+from apps.backoffice.reading import alias_for
+from apps.backoffice.rights import JOBS, staff_of
+from apps.backoffice.site import site
+from apps.jobs.models import Job
+from apps.jobs.states import STATUSES
+from apps.jobs.types import JOB_TYPES
+from apps.ops import probes
+from kernel.clock import now
+from kernel.redis_client import availability, client
+
+WINDOW = timedelta(hours=24)
+
+
+@site.front
+def overview(request: HttpRequest) -> TemplateResponse:
+    """Counts of what the person may see; the platform's state only for whom all of it belongs to."""
+    staff = staff_of(request)
+    context: dict[str, Any] = {"links": _links(is_platform=staff.is_platform), "counts": None, "components": None}
+    if staff.may(JOBS):
+        jobs = Job._base_manager.using(alias_for(staff))
+        recent = jobs.filter(created_at__gt=now() - WINDOW).order_by().values_list("status").annotate(n=Count("*"))
+        by_status = dict(recent)
+        context["counts"] = [(status, by_status.get(status, 0)) for status in STATUSES]
+        context["dead_letters"] = jobs.filter(dead_lettered_at__isnull=False).count()
+    if staff.is_platform:
+        checks = probes.check(list(probes.PROBES))
+        context["components"] = sorted(checks.items())
+        context["workers"] = checks["workers"].details
+        context["queues"] = _queue_depths()
+    return site.show(request, "overview.html", "Overview", **context)
+
+
+def _queue_depths() -> list[tuple[str, int]]:
+    """(job type, ids waiting), both priorities together; nothing while Redis is away."""
+    if not availability.usable():
+        return []
+    pipe = client().pipeline(transaction=False)
+    for job_type in JOB_TYPES.values():
+        pipe.llen(job_type.queue(0))
+        pipe.llen(job_type.queue(1))
+    try:
+        lengths = pipe.execute()
+    except redis.RedisError:
+        return []
+    return [(name, lengths[2 * i] + lengths[2 * i + 1]) for i, name in enumerate(JOB_TYPES)]
+
+
+def _links(*, is_platform: bool) -> list[tuple[str, str]]:
+    links = [("API documentation", "/v1/docs")]
+    if is_platform and settings.FLOWER_URL:
+        links.append(("Flower", settings.FLOWER_URL))
+    return links

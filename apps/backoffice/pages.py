@@ -1,0 +1,15 @@
+"""Every subject's file, imported for what it registers at the site."""
+
+from apps.backoffice import (  # noqa: F401
+    agent_sessions,
+    audit,
+    jobs,
+    overview,
+    settings_page,
+    signed_in,
+    tenants,
+    users,
+)
+from apps.backoffice.site import site
+
+__all__ = ["site"]

@@ -1,0 +1,23 @@
+"""Who may create a job of a type that is not everybody's, and what else such a type asks before a job is accepted."""
+
+from collections.abc import Callable
+from typing import Any
+
+from apps.identity import rbac
+from apps.identity.principal import Principal
+from apps.jobs.types import JobType
+from apps.tenancy import deletion
+
+# Type -> a check of the caller and the payload, whose shape is right already. It refuses by a PlatformError.
+CHECKS: dict[str, Callable[[Principal, dict[str, Any]], None]] = {
+    "tenant.offboard": deletion.admit_job,
+}
+
+
+def admit(principal: Principal, job_type: JobType, payload: dict[str, Any]) -> None:
+    """ForbiddenError without the type's permission, or whatever the type's own check says."""
+    if not job_type.is_for_everybody:
+        rbac.require(principal, job_type.permission)
+    check = CHECKS.get(job_type.name)
+    if check is not None:
+        check(principal, payload)

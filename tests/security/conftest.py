@@ -1,0 +1,26 @@
+"""The running server and the callers of tests/integration, for tests of the numbered attacks."""
+
+import pytest
+
+from apps.identity import issuer
+from apps.identity.issuer import own_issuer
+from apps.tenancy.models import Tenant
+from tests.integration.conftest import (  # noqa: F401
+    admin,
+    api,
+    api_url,
+    colleague,
+    principal,
+    redis_client,
+    stranger,
+    worker,
+    worker_metrics_port,
+)
+from tests.unit.identity.forge import Forge
+
+
+@pytest.fixture
+def forge(tenant: Tenant) -> Forge:
+    """Signs with the issuer's real key, for a tenant that exists."""
+    key = issuer.keyring().signing_key()
+    return Forge(key.private_key, key.kid, own_issuer(), str(tenant.id))
