@@ -1,6 +1,6 @@
 """The base of every list: one right to see it, one fence, and nothing to add, change or delete but by its own acts."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
@@ -23,7 +23,8 @@ class BoundedPages(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return int(self.object_list[:COUNTED_UP_TO].count())
+        rows = cast(QuerySet[Any], self.object_list)
+        return rows[:COUNTED_UP_TO].count()
 
 
 class BoundedList(ChangeList):

@@ -7,11 +7,12 @@ from apps.backoffice import notices
 from apps.backoffice.layers import page
 from apps.backoffice.pages import site
 from apps.backoffice.sign_in import Callback, SignIn, sign_out
+from apps.backoffice.sign_in_limit import limited
 
 own = [
-    path("login/", page(SignIn.as_view()), name="login"),
+    path("login/", limited(page(SignIn.as_view())), name="login"),
     path("logout/", page(sign_out), name="logout"),
-    path("oidc/callback", page(Callback.as_view()), name="callback"),
+    path("oidc/callback", limited(page(Callback.as_view())), name="callback"),
     path("signed-out", page(notices.signed_out), name="signed_out"),
 ]
 

@@ -143,7 +143,7 @@ RATELIMIT_ADDRESS = Key(
     "HASH",
     _WINDOW + " Refused tokens and calls without one, by client address (IPv6: by /64).",
     65,
-    "kernel/lua/sliding_window.lua (apps/edge/rate_limit.py, refusals.py)",
+    "kernel/lua/sliding_window.lua (apps/edge/rate_limit.py, refusals.py; apps/backoffice/sign_in_limit.py)",
     "the same script",
     _WINDOW_LOST,
 )

@@ -275,12 +275,13 @@ SESSIONS: dict[str, tuple[str, str]] = {
 }
 
 ADMIN: dict[str, tuple[str, str]] = {
-    "admin:sign-in": ("issue 3", "People come in by OIDC alone, with state, nonce and PKCE, and leave no token behind."),
+    "admin:sign-in": ("issue 3", "People come in by OIDC alone, with state, nonce and PKCE, and leave no token."),
+    "admin:sign-in-limit": ("R33", "An address begins a bounded number of sign-ins a minute."),
     "admin:claims": ("R23", "An ID token that is not exactly ours signs nobody in."),
     "admin:external": ("issue 3", "With an external issuer its tokens say who may come in, each time anew."),
     "admin:refusals": ("issue 3", "Without a role that opens a page there is a page that says so."),
     "admin:rights": ("issue 3", "Each role opens its own pages, by one table."),
-    "admin:standing": ("issue 3", "A disabled account, a lost role and a suspended tenant count from the next request."),
+    "admin:standing": ("issue 3", "A disabled account, a lost role and a suspended tenant count at once."),
     "admin:sign-out": ("issue 3", "Signing out ends the session here and at the issuer."),
     "admin:cookies": ("issue 3", "The pages have a cookie of their own, and the API has none."),
     "admin:headers": ("issue 3", "Pages bring their own scripts and styles and allow no others."),
@@ -292,6 +293,7 @@ ADMIN: dict[str, tuple[str, str]] = {
     "admin:tenants": ("issue 3", "Tenants are changed by whom it is theirs to, and suspended by the platform."),
     "admin:limits": ("issue 3", "Rate limits of tenants and single callers are set here and hold at once."),
     "admin:users": ("issue 3", "Accounts are made, changed and signed out within their tenant, never one's own."),
+    "admin:sessions": ("issue 3", "Conversations with agents can be looked at and ended."),
     "admin:audit-log": ("issue 3", "The audit log can be read here and by nobody changed."),
 }
 
@@ -326,7 +328,7 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:53": ("security 53", "Slow headers, slow bodies and half-open connections are closed; others are served."),
     "security:63": ("security 63", "Whatever is logged is one line of JSON of at most 16 kB, without secrets."),
     "security:45": ("security 45", "No page, list or answer holds a password, a hash of one, or a key."),
-    "security:64": ("security 64", "Markup, scripts and links in data are shown as text, and the browser may fetch none."),
+    "security:64": ("security 64", "Markup, scripts and links in data are shown as text, and fetched by nobody."),
     "security:133": ("security 133", "A caller's streams are limited, and slow readers closed."),
     "security:134": ("security 134", "No text of an event can make another event."),
     "security:57": ("security 57", "No spelling, header, token or moment of a request gets around a rate limit."),

@@ -13,6 +13,7 @@ ADMIN_CLIENT_SECRET = env.secret(
 )
 FLOWER_URL = env.text("FLOWER_URL", "", "Where Flower answers, for a link in the administration pages; empty: none.")
 ADMIN_SESSION_S = 8 * 3600  # from the sign-in, however busy one is
+ADMIN_SIGN_IN_CALLS_PER_MINUTE = 300  # from one address; a sign-in makes two
 ADMIN_COOKIE_NAME = "cineca_admin_session"
 ADMIN_COOKIE_PATH = "/admin"
 

@@ -1,5 +1,6 @@
 """Sign-in to the administration pages with an external issuer: what its ID token must be, and what it then says."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -208,6 +209,20 @@ def test_a_state_serves_once(browser: Client, provider: Provider, forge: Forge) 
 
     assert first.status_code == 302
     assert (second.status_code, elsewhere.status_code) == (403, 403)
+
+
+@pytest.mark.requirement("admin:sign-in-limit")
+def test_an_address_that_begins_too_many_sign_ins_has_to_wait(
+    browser: Client, provider: Provider, settings: Any
+) -> None:
+    settings.ADMIN_SIGN_IN_CALLS_PER_MINUTE = 3
+    address = f"192.0.2.{secrets.randbelow(250)}"
+
+    answers = [browser.get("/admin/login/", REMOTE_ADDR=address) for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [302, 302, 302, 429, 429]
+    assert 1 <= int(answers[-1]["Retry-After"]) <= 65
+    assert browser.get("/admin/login/", REMOTE_ADDR="192.0.2.254").status_code == 302
 
 
 @pytest.mark.requirement("admin:external")

@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from oauth2_provider.models import get_access_token_model, get_application_model
 
+from apps.agents.models import Session
+from apps.agents.services import add_step, create_session
 from apps.audit import trail
 from apps.audit.models import AuditLog
 from apps.identity.models import User
@@ -16,7 +18,9 @@ from apps.tenancy.resolver import tenant_config
 from apps.tenancy.services import change_tenant
 from kernel import engine_db
 from kernel.clock import now
+from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
+from tests.factories import make_principal
 from tests.integration.backoffice.browser import Browser
 from tests.integration.backoffice.conftest import MakeUser, SignIn
 
@@ -221,6 +225,31 @@ def test_signed_in_people_are_listed_and_signed_out_of_everything(
     assert "/oidc/login" in theirs.get("/admin/").url
     assert not get_access_token_model().objects.filter(user=operator).exists()
     assert audited("admin.signed_out_everywhere", operator.pk).details["browser_sessions"] == 2
+
+
+@pytest.mark.requirement("admin:sessions")
+def test_a_conversation_with_an_agent_is_looked_at_and_ended(
+    tenant: Tenant, tenant_admin: Browser, other_tenant: Tenant, audited: Callable[..., AuditLog]
+) -> None:
+    ada = make_principal(tenant, sub="ada")
+    session, _ = create_session(ada, fields={"title": "<b>Proteins</b>"})
+    add_step(ada, session.pk, fields={"type": "user", "message": "<i>hello</i>"})
+    foreign, _ = create_session(make_principal(other_tenant), fields={"title": "theirs"})
+    address = f"/admin/agents/session/{session.pk}"
+
+    page = tenant_admin.get(f"{address}/change/")
+    listed = tenant_admin.get("/admin/agents/session/").text
+    tenant_admin.submit(f"{address}/change/", {"action": "cancel"}, to=f"{address}/act")
+    refused = tenant_admin.submit("/admin/", {"action": "cancel"}, to=f"/admin/agents/session/{foreign.pk}/act")
+
+    assert "&lt;i&gt;hello" in page.text and "<i>hello" not in page.text
+    assert str(session.pk) in listed and "theirs" not in listed
+    with tenant_scope(tenant.id):
+        assert Session.objects.get(pk=session.pk).status == "cancelled"
+    with tenant_scope(other_tenant.id):
+        assert Session.objects.get(pk=foreign.pk).status == "active"
+    assert refused.status_code == 404
+    assert audited("admin.session_cancel", session.pk).details["owner"] == "ada"
 
 
 @pytest.mark.requirement("admin:audit-log")

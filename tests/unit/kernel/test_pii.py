@@ -222,7 +222,25 @@ def test_scrubbing_costs_a_millisecond_for_four_kilobytes_at_most() -> None:
 
 @pytest.mark.requirement("guards:cost")
 @pytest.mark.parametrize(
-    "piece", ["1", "1 ", "1-", "1.", "a", "a@", "@", "+1 (", "key: ", "eyJ", "4111 ", "(", "Bearer "]
+    "piece",
+    [
+        "1",
+        "1" * 44 + "x ",
+        "+" + "1" * 44 + "x ",
+        "0" + "1" * 40 + "x ",
+        "1 ",
+        "1-",
+        "1.",
+        "a",
+        "a@",
+        "@",
+        "+1 (",
+        "key: ",
+        "eyJ",
+        "4111 ",
+        "(",
+        "Bearer ",
+    ],
 )
 def test_no_text_makes_scrubbing_slow(piece: str) -> None:
     text = piece * (65_536 // len(piece))
