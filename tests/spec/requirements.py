@@ -325,7 +325,10 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:46": ("security 46", "Nobody raises the own role or scopes."),
     "security:21": ("security 21", "Pages of other origins cannot read answers or act through a browser."),
     "security:52": ("security 52", "A request of doubtful length is refused and hides no second one."),
-    "security:53": ("security 53", "Slow headers, slow bodies and half-open connections are closed; others are served."),
+    "security:53": (
+        "security 53",
+        "Slow headers, slow bodies and half-open connections are closed; others are served.",
+    ),
     "security:63": ("security 63", "Whatever is logged is one line of JSON of at most 16 kB, without secrets."),
     "security:45": ("security 45", "No page, list or answer holds a password, a hash of one, or a key."),
     "security:64": ("security 64", "Markup, scripts and links in data are shown as text, and fetched by nobody."),
