@@ -210,7 +210,8 @@ class Platform:
     # -- callers
     def new_tenant(self) -> Tenant:
         tenant = Tenant()
-        sql = """INSERT INTO tenants (id, slug, name, status, admin_email, metadata, settings, version, created_at, updated_at)
+        sql = """INSERT INTO tenants
+            (id, slug, name, status, admin_email, metadata, settings, version, created_at, updated_at)
             VALUES (%s, %s, %s, 'active', '', '{}', '{}', 1, now(), now()) RETURNING id"""
         self.query(sql, [tenant.id, f"c-{tenant.id.hex[:16]}", f"Chaos {tenant.id.hex[:16]}"])
         return tenant

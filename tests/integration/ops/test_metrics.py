@@ -34,7 +34,7 @@ def test_the_api_counts_jobs_and_shows_the_depth_of_every_queue(api: Api, redis_
     label = (("type", "test"),)
     assert after["job_create_total"][label] == before.get("job_create_total", {}).get(label, 0) + 1
     queues = {dict(labels)["type"] for labels in after["jobs_queue_depth"]}
-    assert queues == {"demo", "test", "long-running", "agent.run"}
+    assert queues == {"demo", "test", "long-running", "agent.run", "tenant.offboard"}
     assert after["jobs_dead_items"][()] >= 1
     redis_client.delete(JOBS_DEAD())
 
@@ -99,8 +99,8 @@ def test_every_reference_inside_the_openapi_document_leads_somewhere(api_url: st
             if isinstance(target, str) and target.startswith("#/"):
                 found: Any = document
                 for part in target[2:].split("/"):
-                    found = found.get(part.replace("~1", "/").replace("~0", "~"), {})
-                if not found:
+                    found = (found or {}).get(part.replace("~1", "/").replace("~0", "~"))
+                if found is None:
                     dangling.append(target)
             for value in node.values():
                 walk(value)
