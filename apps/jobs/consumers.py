@@ -24,7 +24,7 @@ from kernel.errors import (
     UnauthenticatedError,
 )
 from kernel.web.problem import as_platform_error
-from kernel.web.sse import KEEP_ALIVE, EventStreamConsumer, frame
+from kernel.web.sse import KEEP_ALIVE, EventStreamConsumer, end, frame
 
 log = structlog.get_logger("streams")
 RETRY_DEFAULT_MS, RETRY_MIN_MS, RETRY_MAX_MS = 5000, 1000, 60_000
@@ -220,7 +220,7 @@ class JobSocket(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         if self._task is not None and self._task is not asyncio.current_task():
-            self._task.cancel()
+            await end(self._task)
         self._subscription.close()
 
 

@@ -21,12 +21,20 @@ from kernel.web.problem import as_platform_error
 
 log = structlog.get_logger("sse")
 KEEP_ALIVE = b": keep-alive\n\n"
+CANCEL_AGAIN_S = 0.5
 
 
 def frame(data: bytes, *, event: str, event_id: int | None = None) -> bytes:
     """One event. ``data`` is JSON on one line, so no text inside it can end the frame or start another."""
     head = b"" if event_id is None else b"id: %d\n" % event_id
     return head + b"event: %s\ndata: %s\n\n" % (event.encode(), data)
+
+
+async def end(task: asyncio.Task[None]) -> None:
+    """Cancel the task and wait for its end. redis-py loses a cancellation now and then: it is repeated until heard."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=CANCEL_AGAIN_S)
 
 
 class EventStreamConsumer(AsyncConsumer):
@@ -51,8 +59,7 @@ class EventStreamConsumer(AsyncConsumer):
     async def http_disconnect(self, message: dict[str, Any]) -> None:
         task = getattr(self, "_task", None)
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
         raise StopConsumer
 
     async def _stream(self) -> None:
