@@ -15,6 +15,9 @@ SCRIPTS = {
     "latency.py": "--jobs 20",
     "idle_streams.py": "--clients 200 --hold-s 2",
     "api.py": "--seconds 1 --rounds 1",
+    "layers.py": "--seconds 1 --rounds 1",
+    "pii.py": "",
+    "audit.py": "--transactions 200 --rounds 1 --rows 2000",
     "history.py": "--largest 20000 --rounds 1 --requests 50",
 }
 LIMIT_S = 3600
