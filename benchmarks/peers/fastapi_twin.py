@@ -157,7 +157,9 @@ async def create(body: JobCreate, request: Request, authorization: str = Header(
         "priority": body.priority,
         "max_attempts": 3,
         "retry_of": None,
-        "request_id": uuid4().hex,
+        "request_id": (name := uuid4().hex),
+        "correlation_id": name,
+        "traceparent": f"00-{name}-{name[:16]}-01",
     }
     async with app.state.pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT set_config('app.tenant_id', $1, true)", str(caller.tenant_id))
