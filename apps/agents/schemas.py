@@ -3,13 +3,13 @@
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field
 
 from apps.agents.models import Session, SessionStep
 from apps.agents.session_cache import as_document
 from kernel.clock import iso
 from kernel.web.etag import strong_etag
-from kernel.web.fields import FreeText, Identifier, RequestBody
+from kernel.web.fields import FreeText, Identifier, RequestBody, SmallJson, SmallObject
 
 SessionStatus = Literal["active", "completed", "cancelled", "failed"]
 
@@ -26,7 +26,7 @@ class SessionCreate(RequestBody):
     title: FreeText = Field("", max_length=200)
     manager: Identifier | None = Field(None, max_length=100, description="The agent that leads.")
     preferred_workers: list[Identifier] = Field(default_factory=list, max_length=20)
-    llm_preferences: dict[str, JsonValue] = Field(default_factory=dict, description="Model settings of the runs.")
+    llm_preferences: SmallObject = Field(default_factory=dict, description="Model settings of the runs.")
     agent_role: Identifier | None = Field(
         None, max_length=32, description="One of the caller's own roles; gives no right."
     )
@@ -35,7 +35,7 @@ class SessionCreate(RequestBody):
     )
     temperature: float = Field(0.2, ge=0, le=2)
     max_steps: int = Field(8, ge=1, le=64)
-    metadata: dict[str, JsonValue] = Field(default_factory=dict)
+    metadata: SmallObject = Field(default_factory=dict)
 
 
 class StepCreate(RequestBody):
@@ -49,8 +49,8 @@ class StepCreate(RequestBody):
     type: Literal["message", "user", "assistant", "tool", "system", "error"]
     message: FreeText | None = Field(None, max_length=65_536)
     tool: Identifier | None = Field(None, max_length=100)
-    input: JsonValue = None
-    output: JsonValue = None
+    input: SmallJson = None
+    output: SmallJson = None
 
 
 class SessionOut(BaseModel):

@@ -21,7 +21,7 @@ from kernel.web.schema import json_response, parse_body
 
 KEY_HEADER = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe.")
 STEP_PAGE = 50
-STEP_PAGE_MAX = 200
+STEP_PAGE_MAX = 100
 NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -152,7 +152,7 @@ class SessionSteps(ApiView):
         operation_id="list_session_steps",
         summary="The steps of a session",
         parameters=[
-            OpenApiParameter("limit", int, description="1 to 200; 50 by default."),
+            OpenApiParameter("limit", int, description="1 to 100; 50 by default."),
             OpenApiParameter("cursor", int, description="Number of the last step you have; also as `page_token`."),
         ],
         responses=schemas.StepPage,

@@ -20,7 +20,7 @@ from apps.backoffice.scoped_admin import ScopedAdmin
 from apps.backoffice.site import site
 from apps.backoffice.told import tell
 
-STEPS_SHOWN = 200
+STEPS_SHOWN = 50
 LIST = "/admin/agents/session/"
 StatusFilter = filters.one_of("status", "status", SESSION_STATUSES)
 OwnerFilter = filters.typed_in("owner", "owner", "owner_sub")

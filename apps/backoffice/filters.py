@@ -17,7 +17,7 @@ from apps.tenancy.models import Tenant
 def one_of(
     parameter: str, shown_as: str, values: Sequence[str], column: str | None = None, *, as_list: bool = False
 ) -> type[SimpleListFilter]:
-    """A choice of fixed values; ``as_list``: of what an array column may hold."""
+    """A choice of fixed values; ``as_list``: of what an array column may hold. "true" and "false" mean themselves."""
 
     class Choice(SimpleListFilter):
         parameter_name = parameter
@@ -32,7 +32,8 @@ def one_of(
                 return queryset
             if value not in values:
                 raise IncorrectLookupParameters
-            return queryset.filter(**{column or parameter: [value] if as_list else value})
+            meant = {"true": True, "false": False}.get(value, value)
+            return queryset.filter(**{column or parameter: [value] if as_list else meant})
 
     return Choice
 
@@ -46,6 +47,8 @@ def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
 
         def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
             value = self.value()
+            if value and not value.isprintable():
+                raise IncorrectLookupParameters
             return queryset.filter(**{column: value}) if value else queryset
 
     return Typed
@@ -66,6 +69,8 @@ def tenant_of(column: str) -> type[SimpleListFilter]:
             value = self.value()
             if not value:
                 return queryset
+            if not value.isprintable():
+                raise IncorrectLookupParameters
             tenant = Tenant._base_manager.using(alias_for(staff_of(request))).filter(slug=value).first()
             return queryset.none() if tenant is None else queryset.filter(**{column: tenant.pk})
 

@@ -106,7 +106,7 @@ class RateLimitForm(forms.Form):
             if not line.strip():
                 continue
             sub, _, limit = line.rpartition("=")
-            if not sub.strip() or not limit.strip().isascii() or not limit.strip().isdigit():
+            if not sub.strip() or not limit.strip().isascii() or not limit.strip().isdigit() or len(limit) > 12:
                 raise forms.ValidationError(f"{line.strip()[:80]}: write subject = number.")
             users[sub.strip()] = int(limit)
         return users

@@ -81,14 +81,14 @@ def is_guarded(path: str) -> bool:
 
 def identify(request: HttpRequest) -> Principal | None:
     """The caller; None on a public route. TokenRefusedError without a good token on any other."""
-    if not TOKEN_PARAMETERS.isdisjoint(request.GET):
-        raise TokenRefusedError("a token in the query string")
     header = request.META.get("HTTP_AUTHORIZATION")
     if is_public_path(request.path_info, request.method or ""):
         if header and request.path_info.startswith(SAY_MORE):
             with suppress(PlatformError):
                 request.onlooker = verify(bearer_token(header))  # type: ignore[attr-defined]
         return None
+    if not TOKEN_PARAMETERS.isdisjoint(request.GET):
+        raise TokenRefusedError("a token in the query string")
     principal = verify(bearer_token(header))
     structlog.contextvars.bind_contextvars(tenant_id=str(principal.tenant_id))
     return principal

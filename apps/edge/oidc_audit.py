@@ -15,6 +15,7 @@ from django.http import HttpRequest, RawPostDataException, UnreadablePostError
 from django.http.response import HttpResponseBase
 
 from apps.audit import trail
+from apps.edge.rate_limit import check_address
 from apps.identity.models import User
 from kernel.request_context import current
 
@@ -54,7 +55,7 @@ class OidcAudit:
                 resource_id=user.get_username(),
                 outcome=trail.SUCCESS,
             )
-        elif status != 429 or self._is_news():
+        elif self._may_say(status):
             name = posted(request, "username")
             trail.note(
                 tenant_id=None,
@@ -66,16 +67,20 @@ class OidcAudit:
             )
 
     def _note_client(self, request: HttpRequest, status: int) -> None:
-        if status == 429 and not self._is_news():
+        if not self._may_say(status):
             return
         trail.note(
             tenant_id=None,
-            actor=client_of(request) or "anonymous",
+            actor="anonymous",  # who it says it is has not been proved
             action=OF_CLIENTS[request.path_info],
             resource_type="oauth-client",
             resource_id=client_of(request),
             details={"status": status, "grant_type": posted(request, "grant_type")},
         )
+
+    def _may_say(self, status: int) -> bool:
+        """Once a minute for an address that is locked out or beyond its limit, so that nobody fills the log."""
+        return (status != 429 and check_address(current().client_ip).allowed) or self._is_news()
 
     def _is_news(self) -> bool:
         """Whether this address was not noted as locked out in the last minute."""

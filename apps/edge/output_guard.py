@@ -194,6 +194,9 @@ def cut_page(body: bytes, limit: int) -> bytes | None:
         "truncated": True,
         "truncated_reason": f"The page was larger than {limit} bytes. Ask again with a smaller limit.",
         "items_omitted": len(items),
+        # The next page would begin behind what was left out.
+        **{name: None for name in ("next_page_token", "next_cursor") if name in page},
+        **({"has_more": True} if "has_more" in page else {}),
     }
     left = limit - len(to_json({**page, **marks, "items": []}))
     fitting = 0

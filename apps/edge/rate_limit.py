@@ -74,7 +74,7 @@ def check_rate(principal: Principal, method: str, route_template: str | None, co
             own.tenant_per_minute or platform_limit(settings.RATE_LIMIT_TENANT),
             MINUTE,
         ),
-        _endpoint(method, route_template),
+        _endpoint(method, route_template, owner=tenant_id.hex[-12:] + "."),
     ]
     if config and config.settings.quotas.requests_per_day is not None:
         per_day = config.settings.quotas.requests_per_day
@@ -152,8 +152,11 @@ def _config(principal: Principal) -> TenantConfig | None:
         return None
 
 
-def _endpoint(method: str, route_template: str | None) -> Limit:
+def _endpoint(method: str, route_template: str | None, *, owner: str) -> Limit:
+    """Of one tenant's callers together: nobody locks another tenant out of a route."""
     name = "GET" if method == "HEAD" else method if method in METHODS else "other"
     route = route_template or UNMATCHED
     per_minute = settings.RATE_LIMITS_BY_ROUTE.get(f"{name} {route}", settings.RATE_LIMIT_ROUTE)
-    return Limit("endpoint", RATELIMIT_ENDPOINT(method=name, path=route), platform_limit(per_minute), MINUTE)
+    return Limit(
+        "endpoint", RATELIMIT_ENDPOINT(method=name, path=route), platform_limit(per_minute), MINUTE, owner=owner
+    )

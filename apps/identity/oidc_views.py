@@ -22,7 +22,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 from oauth2_provider import views as toolkit
 
-from apps.identity.introspection import describe
+from apps.identity.introspection import describe, describe_to
 from apps.identity.issuer import keyring, own_issuer
 from apps.identity.models import User
 from apps.identity.oauth import IssuerValidator, may_sign_in
@@ -30,6 +30,7 @@ from apps.identity.rbac import grantable
 from apps.identity.scopes import SCOPE_TEXTS
 from apps.identity.services import sign_out_everywhere
 from apps.identity.throttle import begin_attempt
+from apps.identity.tokens import verify
 from kernel.errors import RateLimitedError
 from kernel.web.client_address import client_address, limited_address
 from kernel.web.problem import problem_headers
@@ -183,9 +184,11 @@ class IntrospectView(toolkit.IntrospectTokenView):
 
     http_method_names = ["post"]
 
-    @staticmethod
-    def get_token_response(token_value: str | None = None) -> HttpResponse:
-        if not token_value:
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        token = request.POST.get("token")
+        if not token:
             error = {"error": "invalid_request", "error_description": "The parameter `token` is missing."}
             return JsonResponse(error, status=400, headers={"Cache-Control": "no-store"})
-        return JsonResponse(describe(token_value), headers={"Cache-Control": "no-store"})
+        scheme, _, bearer = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        told = describe_to(verify(bearer.strip()), token) if scheme.lower() == "bearer" else describe(token)
+        return JsonResponse(told, headers={"Cache-Control": "no-store"})

@@ -70,6 +70,7 @@ def begin_attempt(*, account: str, address: str) -> Attempt:
 
 def _checksum(account: str) -> str:
     """Names are told apart as the accounts' table does, and not kept: people type passwords into the wrong field."""
+    account = unicodedata.normalize("NFKC", account.strip())  # as the form's field does
     if not account:
         return ""
-    return hashlib.sha256(unicodedata.normalize("NFKC", account).encode(errors="replace")).hexdigest()
+    return hashlib.sha256(account.encode(errors="replace")).hexdigest()

@@ -149,7 +149,7 @@ class JobSocket(AsyncWebsocketConsumer):
         try:
             message = json.loads(text_data or "")
             token, after = str(message["token"]), message.get("after")
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             await self.close(code=CLOSE_BAD_REQUEST)
             return
         if self._task is not None:
@@ -232,5 +232,8 @@ def _origin_allowed(origin: bytes | None) -> bool:
     """A browser always says where a page comes from; a program that says nothing is no browser."""
     if origin is None or origin.decode("latin-1") in settings.CORS_ORIGINS:
         return True
-    host = urlsplit(origin.decode("latin-1")).hostname or ""
+    try:
+        host = urlsplit(origin.decode("latin-1")).hostname or ""
+    except ValueError:
+        return False
     return any(host == allowed.strip("[]") or allowed == "*" for allowed in settings.ALLOWED_HOSTS)

@@ -14,7 +14,14 @@ Gate = Callable[[Application, str], Application]  # (consumer, route whose right
 
 def websocket_routes(gate: Gate) -> Application:
     """Every websocket. Its rights and limits are those of the same events as a stream."""
-    return URLRouter([path(SOCKET_ROUTE, gate(JobSocket.as_asgi(), EVENTS_ROUTE))])  # type: ignore[arg-type]
+    sockets = gate(JobSocket.as_asgi(), EVENTS_ROUTE)
+    return URLRouter([path(SOCKET_ROUTE, sockets), re_path(r"", no_such_socket)])  # type: ignore[arg-type]
+
+
+async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Any other address: refused before the handshake, which a browser sees as 403."""
+    await receive()
+    await send({"type": "websocket.close", "code": 4404})
 
 
 def with_streams(django: Application, gate: Gate) -> Application:

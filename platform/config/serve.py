@@ -14,13 +14,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from config.settings.limits import REQUEST_ARRIVAL_S, SSE_SEND_TIMEOUT_S
 
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel doubles it
+HEAD_BYTES_MAX = 64 * 1024  # of headers, or of a chunked body's trailers: httptools joins their pieces quadratically
 
 
 class BoundedHeaders(HttpToolsProtocol):
-    """uvicorn's protocol, hanging up on a client whose headers are not there after AGENTIC_REQUEST_ARRIVAL_S. uvicorn
-    itself only bounds the time between requests; bodies are bounded by apps/edge/body_limit.py."""
+    """uvicorn's protocol, hanging up on a client whose headers are not there after AGENTIC_REQUEST_ARRIVAL_S, or do not
+    end. uvicorn itself only bounds the time between requests; bodies are bounded by apps/edge/body_limit.py."""
 
     _waiting_for_headers: TimerHandle | None = None
+    _head_bytes = 0  # that arrived since anything but a header did
     _in_headers = True  # of the first request, which may never begin
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -28,7 +30,11 @@ class BoundedHeaders(HttpToolsProtocol):
         self._expect_headers()
 
     def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > HEAD_BYTES_MAX + len(data) or (self._in_headers and self._head_bytes > HEAD_BYTES_MAX):
+            self.transport.close()
+            return
         if self._in_headers and self._waiting_for_headers is None:
             self._expect_headers()
 
@@ -36,8 +42,17 @@ class BoundedHeaders(HttpToolsProtocol):
         super().on_message_begin()
         self._in_headers = True
 
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        self._head_bytes = 0
         self._forget_headers()
         super().on_headers_complete()
 

@@ -50,8 +50,8 @@ RATE_LIMIT_WITHOUT_ROLE = 200
 RATE_LIMIT_TENANT = 30_000
 RATE_LIMIT_ADDRESS = 300  # refused tokens, and calls without one
 
-# All callers of all tenants together: what the platform can bear, no person's fair share.
-RATE_LIMIT_ROUTE = 60_000
+# A tenant's callers together, for each route.
+RATE_LIMIT_ROUTE = 20_000
 RATE_LIMITS_BY_ROUTE = {
     "GET /v1/auth/me": 18_000,
     "POST /v1/auth/introspect": 18_000,

@@ -5,8 +5,9 @@ TAIL takes the rest. The marks and names are looked for as plain text, and a pat
 """
 
 import re
+from functools import partial
 
-from kernel.pii.kinds import Found
+from kernel.pii.kinds import Finder, Found
 
 _T = r"[A-Za-z0-9_-]"
 _MARKED: dict[str, str] = {
@@ -68,12 +69,41 @@ def may_be_in(text: str) -> bool:
 
 def find_secret(text: str, pos: int) -> Found | None:
     """The next head of a secret; it begins at ``pos`` or later, though the name before it may not."""
-    lowered = text.lower()
-    if len(lowered) != len(text):  # a few capital letters have small ones of two characters
-        lowered = "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+    lowered = _lowered(text)
     spans = [span for mark, pattern in MARKS.items() if (span := _marked(text, pos, mark, pattern))]
     spans += [span for name in NAMES if (span := _named(text, lowered, pos, name))]
     return (*min(spans), "secret") if spans else None
+
+
+def finders_in(text: str) -> dict[str, Finder]:
+    """The same for one text, apart by mark and name, of those that it holds: whoever asks again and again behind each
+    match remembers what each of them found, and the text is not walked through anew for all."""
+    lowered = _lowered(text)
+    finders: dict[str, Finder] = {}
+    for mark, pattern in MARKS.items():
+        if mark in text:
+            finders[f"secret:{mark}"] = partial(_of_mark, mark=mark, pattern=pattern)
+    for name in NAMES:
+        if name in lowered:
+            finders[f"secret:{name}"] = partial(_of_name, lowered=lowered, name=name)
+    return finders
+
+
+def _lowered(text: str) -> str:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few capital letters have small ones of two characters
+        lowered = "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+    return lowered
+
+
+def _of_mark(text: str, pos: int, *, mark: str, pattern: re.Pattern[str]) -> Found | None:
+    span = _marked(text, pos, mark, pattern)
+    return (*span, "secret") if span else None
+
+
+def _of_name(text: str, pos: int, *, lowered: str, name: str) -> Found | None:
+    span = _named(text, lowered, pos, name)
+    return (*span, "secret") if span else None
 
 
 def _marked(text: str, pos: int, mark: str, pattern: re.Pattern[str]) -> tuple[int, int] | None:

@@ -95,7 +95,7 @@ def finders_for(text: str) -> dict[str, kinds.Finder]:
     """Those that could find anything in this text; told by signs that cost next to nothing."""
     finders: dict[str, kinds.Finder] = {}
     if secrets.may_be_in(text):
-        finders["secret"] = secrets.find_secret
+        finders |= secrets.finders_in(text)
     if "@" in text:
         finders["email"] = kinds.find_email
     enough = kinds.ENOUGH_DIGITS(text)

@@ -6,11 +6,12 @@ models (FreeText) is taken as it is, whatever it talks about.
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints
+from pydantic_core import PydanticCustomError, to_json
 
 from kernel import injection
 
+SMALL_JSON_BYTES = 65_536
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]*$"
 
 
@@ -36,6 +37,13 @@ def storable(text: str) -> str:
     return text
 
 
+def small(value: Any) -> Any:
+    """A JSON value of at most SMALL_JSON_BYTES: what lists show many of must not be large."""
+    if len(to_json(value)) > SMALL_JSON_BYTES:
+        raise PydanticCustomError("too_large", "JSON of at most {max} bytes is taken here", {"max": SMALL_JSON_BYTES})
+    return value
+
+
 class Kind:
     """Marks a type of text as looked at; tests/architecture/test_request_bodies.py reads it."""
 
@@ -57,5 +65,7 @@ Identifier = Annotated[
 ]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(judged), Kind("label")]
 FreeText = Annotated[str, AfterValidator(storable), Kind("free text")]
+SmallJson = Annotated[JsonValue, AfterValidator(small)]
+SmallObject = Annotated[dict[str, JsonValue], AfterValidator(small)]
 # Looked up, never stored or shown: whatever it holds, it is known or it is not.
 Lookup = Annotated[str, Kind("lookup")]
