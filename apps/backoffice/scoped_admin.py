@@ -11,6 +11,7 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from apps.backoffice import told
 from apps.backoffice.reading import alias_for, reading
 from apps.backoffice.rights import staff_of
 
@@ -84,14 +85,18 @@ class ScopedAdmin(ModelAdmin):
         return rows.order_by(*self.get_ordering(request))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The row, or None: for a foreign one as for a missing one."""
+        """The row, or None: for a foreign one as for a missing one. A look into another tenant leaves a note there."""
         field = self.model._meta.pk
         try:
             key = field.to_python(unquote(object_id))
         except ValidationError as error:
             raise Http404 from error
-        with reading(staff_of(request)):
-            return self.get_queryset(request).filter(pk=key).first()
+        staff = staff_of(request)
+        with reading(staff):
+            row = self.get_queryset(request).filter(pk=key).first()
+        if row is not None:
+            told.looked(staff, row)
+        return row
 
     def log_addition(self, *args: Any) -> None:
         """Django's own log stays empty: apps.audit has the rows."""

@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.urls import include, path
-from oauth2_provider.views import RevokeTokenView, TokenView, UserInfoView
+from oauth2_provider.views import RevokeTokenView, UserInfoView
 
 from apps.identity import oidc_views, views
 
@@ -10,7 +10,7 @@ oidc_urlpatterns = [
     path(".well-known/openid-configuration", oidc_views.discovery, name="oidc-discovery"),
     path(".well-known/jwks.json", oidc_views.jwks, name="oidc-jwks"),
     path("authorize", oidc_views.page(oidc_views.ConsentView.as_view()), name="oidc-authorize"),
-    path("token", oidc_views.throttled(TokenView.as_view()), name="oidc-token"),
+    path("token", oidc_views.throttled(oidc_views.TokenView.as_view()), name="oidc-token"),
     path("revoke", oidc_views.throttled(RevokeTokenView.as_view()), name="oidc-revoke"),
     path("introspect", oidc_views.throttled(oidc_views.IntrospectView.as_view()), name="oidc-introspect"),
     path("userinfo", UserInfoView.as_view(), name="oidc-userinfo"),

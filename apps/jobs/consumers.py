@@ -39,16 +39,23 @@ class JobEvents(EventStreamConsumer):
     """GET /v1/jobs/{id}/events."""
 
     async def open(self) -> None:
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        self.subscription = Subscription(self.scope["passage"])
+        self.ref = await self.subscription.open(self._token(query), self.scope["url_route"]["kwargs"]["job_id"])
+        try:  # what was asked for is nobody's business before it is known who asks
+            self._read(query)
+        except PlatformError:
+            self.subscription.close()
+            raise
+        if self.ref.ended and self.after == self.ref.last_seq:
+            self.status = 204  # it has seen the end; at this answer an EventSource stops coming back
+
+    def _read(self, query: dict[str, list[str]]) -> None:
         accept = self.headers.get("accept", "*/*").lower()
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
             raise NotAcceptableError("Events come as text/event-stream, or as a page with ?format=json.")
-        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         self.after = parse_event_id(self.headers.get("last-event-id") or query.get("after", [None])[0])
         self.retry_ms = _retry_ms(query.get("retry_ms", [None])[0])
-        self.subscription = Subscription(self.scope["passage"])
-        self.ref = await self.subscription.open(self._token(query), self.scope["url_route"]["kwargs"]["job_id"])
-        if self.ref.ended and self.after == self.ref.last_seq:
-            self.status = 204  # it has seen the end; at this answer an EventSource stops coming back
 
     def _token(self, query: dict[str, list[str]]) -> str:
         """The one bearer token of the header; empty, which is no good token, where there is not exactly one."""

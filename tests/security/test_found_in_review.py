@@ -123,3 +123,22 @@ def test_a_row_cannot_be_planted_before_the_first(admin: Api, tenant: Any, admin
         superuser.execute("SET session_replication_role = replica")
         with pytest.raises(psycopg.errors.CheckViolation):
             superuser.execute("UPDATE audit_logs SET seq = -5 WHERE tenant_id = %s", [tenant.id])
+
+
+@pytest.mark.requirement("streams:refusals")
+def test_a_stream_asks_who_is_there_before_it_says_what_is_wrong(api: Api, tenant: Any) -> None:
+    nobody = Api(api.base_url)
+    job_id = api.submit("test")
+
+    assert nobody.get(f"/v1/jobs/{job_id}/events", Last_Event_ID="x").status == 401
+    assert nobody.get(f"/v1/jobs/{job_id}/events?retry_ms=1", Accept="image/png").status == 401
+    assert api.get(f"/v1/jobs/{job_id}/events", Last_Event_ID="x").status == 400
+
+
+@pytest.mark.requirement("identity:sign-in")
+def test_a_grant_nobody_offers_is_refused(api_url: str) -> None:
+    form = b"grant_type=urn:ietf:params:oauth:grant-type:device_code&client_id=cineca-cli"
+
+    answer = Api(api_url).post("/oidc/token", form, Content_Type="application/x-www-form-urlencoded")
+
+    assert (answer.status, answer.json["error"]) == (400, "unsupported_grant_type")

@@ -237,3 +237,24 @@ def test_what_people_and_programs_wrote_is_shown_as_text(tenant: Tenant, tenant_
         assert "<img src=x" not in page.text
         assert 'href="javascript:' not in page.text and 'src="http' not in page.text
     assert all("&lt;img src=x onerror" in page.text for page in pages[1:3])
+
+
+@pytest.mark.requirement("audit:cross-tenant")
+def test_a_look_into_another_tenant_is_written_down_there(
+    platform_admin: Browser, tenant: Tenant, audited: Callable[..., AuditLog]
+) -> None:
+    job_id = make_row(make_principal(tenant))
+
+    assert platform_admin.get(f"/admin/jobs/job/{job_id}/change/").status_code == 200
+
+    assert audited("admin.viewed", job_id).tenant_id == tenant.id
+
+
+@pytest.mark.requirement("admin:acts")
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/identity/user/?enabled=true", "/admin/identity/user/?enabled=false", "/admin/jobs/job/?owner=%00",
+     "/admin/jobs/job/?tenant=%00", "/admin/audit/auditlog/?actor=%00"],
+)  # fmt: skip
+def test_no_filter_breaks_a_list(platform_admin: Browser, path: str) -> None:
+    assert platform_admin.get(path).status_code < 500
