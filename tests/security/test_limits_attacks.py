@@ -97,7 +97,7 @@ def test_random_paths_at_the_server_make_no_keys(limited_url: str, rdb: redis.Re
     connection = http.client.HTTPConnection(limited_url.removeprefix("http://"), timeout=30)
     seen = set()
 
-    for _ in range(1000):
+    for _ in range(500):  # well within what a tenant may do on one route here
         path = f"/v1/{secrets.token_urlsafe(12)}"
         connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
         with connection.getresponse() as response:
