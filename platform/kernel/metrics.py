@@ -42,3 +42,27 @@ RATE_LIMIT_EXCEEDED = Counter("rate_limit_exceeded_total", "Requests refused, by
 LOG_LINES_DROPPED = Counter("log_lines_dropped_total", "Log lines nobody could take in time.")
 AUDIT_DROPPED = Counter("audit_dropped_total", "Noted audit rows that could not be kept, by why.", ["reason"])
 PII_REDACTED = Counter("pii_redacted_total", "Values replaced in answers and streams, by kind.", ["kind"])
+LLM_CALLS = Counter("agent_llm_calls_total", "Calls to language models, by how they ended.", ["model", "status"])
+LLM_DURATION = Histogram(
+    "agent_llm_duration_seconds", "Seconds from request to whole answer.", ["model"], buckets=LATENCY_BUCKETS_S
+)
+LLM_FIRST_TOKEN = Histogram(
+    "agent_llm_first_token_seconds", "Seconds from request to first text.", ["model"], buckets=LATENCY_BUCKETS_S
+)
+LLM_TOKENS = Counter("agent_llm_tokens_total", "Tokens in and out.", ["model", "token_type"])
+LLM_COST = Counter("agent_llm_cost_usd_total", "Money spent, US dollars.", ["model"])
+LLM_ATTEMPTS = Counter(
+    "agent_llm_attempts_total", "Single tries at providers, by how they ended.", ["provider_type", "outcome"]
+)
+LLM_FALLBACKS = Counter("agent_llm_fallbacks_total", "Calls that another than the first model answered.", ["reason"])
+LLM_BUDGET_REFUSALS = Counter("agent_llm_budget_refusals_total", "Calls refused because a budget was spent.", ["scope"])
+LLM_HOLDS_LOST = Counter("agent_llm_holds_lost_total", "Calls whose process died; what was held counts as spent.")
+CIRCUIT_MOVES = Counter("llm_circuit_transitions_total", "Moves of circuit breakers.", ["to"])
+PROVIDER_UP = Gauge(
+    "provider_health_status", "1: the provider answered when last looked at.", ["provider_type", "provider"]
+)
+WARM_UPS = Counter("model_warmup_total", "Warm-ups of models, by outcome.", ["outcome"])
+WARM_UP_DURATION = Histogram("model_warmup_duration_seconds", "Seconds of a warm-up.", buckets=LATENCY_BUCKETS_S)
+DEFAULTS_CACHE = Counter(
+    "dmr_cache_lookups_total", "Look-ups of default models, by where they were found.", ["found_in"]
+)

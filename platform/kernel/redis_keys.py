@@ -147,9 +147,46 @@ RATELIMIT_ADDRESS = Key(
     "the same script",
     _WINDOW_LOST,
 )
+MODEL_DEFAULTS = Key(
+    "model:defaults:{id}",
+    "STRING",
+    '"<version>:<JSON {instance_id}>", signed. {id} is `global`, a tenant\'s id, or <tenant>:<sha256 of sub, 32 digits>.',
+    900,
+    "apps/llm/defaults.py after each commit and each miss",
+    "apps/llm/defaults.py, for requests that name no model",
+    "The next request takes the row and writes it again.",
+)
+CIRCUIT = Key(
+    "circuit:{provider}",
+    "HASH",
+    "state (CLOSED, OPEN, HALF_OPEN), failures, successes, opened_at_ms, probe, probe_until_ms. {provider} is its id.",
+    DAY_S,
+    "kernel/lua/circuit.lua (apps/llm/circuits.py)",
+    "the same script, health, metrics",
+    "All providers count as healthy again; while Redis is away each process counts by itself.",
+)
+CIRCUIT_SLOTS = Key(
+    "circuit:{provider}:slots",
+    "ZSET",
+    "A member for each call under way, scored with when it ends at the latest (ms).",
+    600,
+    "kernel/lua/circuit.lua",
+    "the same script",
+    "Calls under way are forgotten: for their length a provider may get more than its limit.",
+)
+PROVIDER_HEALTH = Key(
+    "provider:health:{provider}",
+    "STRING",
+    "JSON {ok, reachable, status_code or error, latency_ms, checked_at} of the last look at the provider.",
+    120,
+    "apps/llm/monitoring.py, once a minute",
+    "GET /v1/admin/models/providers, health, Django admin",
+    "Shown as unknown until the next look.",
+)
 KEYS = (
     JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY, SESSION, TENANT_CONFIG,
     RATELIMIT_USER, RATELIMIT_TENANT, RATELIMIT_TENANT_DAY, RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
+    MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
 )  # fmt: skip
 
 # Publish/subscribe: not keys, nothing is kept. Streams join this Channels group once per process.

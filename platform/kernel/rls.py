@@ -37,3 +37,18 @@ def erasable(table: str) -> str:
 def issuer_only(*tables: str) -> str:
     """Tables of the built-in issuer: no other role may touch them."""
     return "".join(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO cineca_issuer;\n" for table in tables)
+
+
+def share(table: str) -> str:
+    """As ``protect``, but rows without a tenant are everybody's to read and, through this role, nobody's to change."""
+    own = f"tenant_id = {CURRENT_TENANT}"
+    return f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY tenant_sees ON {table} FOR SELECT TO cineca_app
+            USING ({own} OR (tenant_id IS NULL AND {CURRENT_TENANT} IS NOT NULL));
+        CREATE POLICY tenant_adds ON {table} FOR INSERT TO cineca_app WITH CHECK ({own});
+        CREATE POLICY tenant_changes ON {table} FOR UPDATE TO cineca_app USING ({own}) WITH CHECK ({own});
+        CREATE POLICY tenant_deletes ON {table} FOR DELETE TO cineca_app USING ({own});
+        GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO cineca_app;
+    """

@@ -359,8 +359,19 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:62": ("security 62", "Naughty strings are stored exactly and read back as they were, everywhere."),
 }
 
+LLM: dict[str, tuple[str, str]] = {
+    # -- the way out (net)
+    # -- providers' wires
+    # -- the demo provider
+    # -- resilience
+    # -- cost
+    # -- registry and REST
+    # -- operation
+    # -- the gateway
+}
+
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
-    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, SECURITY,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}

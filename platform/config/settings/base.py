@@ -11,6 +11,7 @@ from config.settings.guards import *  # noqa: F403
 from config.settings.identity import *  # noqa: F403
 from config.settings.limits import *  # noqa: F403
 from config.settings.limits import DB_POOL_MAX_CONNECTIONS, DB_POOL_WAIT_S
+from config.settings.llm import *  # noqa: F403
 from config.settings.middleware import MIDDLEWARE  # noqa: F401
 from config.settings.observability import *  # noqa: F403
 from config.settings.rate_limits import *  # noqa: F403
@@ -48,6 +49,7 @@ INSTALLED_APPS = [
     "apps.identity",
     "apps.tenancy",
     "apps.audit",
+    "apps.llm",
     "apps.jobs",
     "apps.graph",
     "apps.agents",

@@ -1,0 +1,1 @@
+"""Writing providers, model instances, defaults and manifests; each call is one transaction with its audit row."""
