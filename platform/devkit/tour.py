@@ -1,4 +1,4 @@
-"""`make tour`: one job through a running platform, shown as it happens and checked."""
+"""`make tour`: one job and one answer of a language model from a running platform, shown as they come and checked."""
 
 import http.client
 import json
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from devkit.datadir import DevkitError
 from devkit.environment import ROOT, child_environment, read_env_file
 
+QUESTION = {"prompt": "What is 6 * 7, and who are you?"}
 JOB = {"type": "demo", "payload": {"duration_ms": 3000}}
 STREAM_SILENCE_LIMIT_S = 40.0  # a heartbeat comes every 15 s
 ANSWER_LIMIT_S = 10.0
@@ -36,7 +37,9 @@ class Event:
 def run(data_dir: Path) -> int:
     try:
         variables = read_env_file(data_dir)
-        Tour(variables["AGENTIC_API_URL"], fetch_token(variables)).walk()
+        tour = Tour(variables["AGENTIC_API_URL"], fetch_token(variables))
+        tour.walk()
+        tour.ask()
     except (DevkitError, OSError, http.client.HTTPException) as error:
         print(f"The tour failed: {error}", flush=True)
         return 1
@@ -78,6 +81,23 @@ class Tour:
         if waited_ms is None or ran_ms is None:
             raise TourError(f"GET /v1/jobs/{job['id']} gives no latencies: {json.dumps(job)[:500]}")
         self.say(f"finished: waited {waited_ms} ms in the queue, ran {ran_ms} ms")
+
+    def ask(self) -> None:
+        """One completion of the default model."""
+        default = self.call("GET", "/v1/models/defaults", 200)["chat"]
+        path = f"/v1/models/instances/{default['instance_id']}/tests"
+        self.say(f"POST {path} {json.dumps(QUESTION)}")
+        headers = {"Content-Type": "application/json"}
+        answer = self.call("POST", path, 200, json.dumps(QUESTION), headers)
+        if not answer["text"].strip() or answer["usage"]["total_tokens"] <= 0:
+            raise TourError(f"the model gave no answer: {json.dumps(answer)[:500]}")
+        for line in answer["text"].splitlines():
+            self.say(f"      {line}")
+        usage, cost = answer["usage"], answer["cost"]
+        self.say(
+            f"answered by {answer['provider']} ({answer['model_id']}): {usage['input_tokens']} tokens in, "
+            f"{usage['output_tokens']} out, {cost['usd']:.6f} USD ({cost['priced_by']}), {answer['latency_ms']} ms"
+        )
 
     def call(
         self,
