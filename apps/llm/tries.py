@@ -92,6 +92,7 @@ class Tries:
     def answer(self, messages: tuple[Message, ...]) -> Generator[str, None, ProviderAnswer]:
         """ProviderFailure of the last try."""
         provider, tries = self.instance.provider, 0
+        allowances.called(provider.id)
         while True:
             tries += 1
             try:

@@ -150,7 +150,8 @@ RATELIMIT_ADDRESS = Key(
 MODEL_DEFAULTS = Key(
     "model:defaults:{id}",
     "STRING",
-    '"<version>:<JSON {instance_id}>", signed. {id} is `global`, a tenant\'s id, or <tenant>:<sha256 of sub, 32 digits>.',
+    '"<version>:<JSON {instance_id}>", signed. {id}: `global`, a tenant\'s id, or'
+    " <tenant>:<32 digits of sub's sha256>.",
     900,
     "apps/llm/defaults.py after each commit and each miss",
     "apps/llm/defaults.py, for requests that name no model",
@@ -159,7 +160,8 @@ MODEL_DEFAULTS = Key(
 CIRCUIT = Key(
     "circuit:{provider}",
     "HASH",
-    "state (CLOSED, OPEN, HALF_OPEN), failures, successes, opened_at_ms, probe, probe_until_ms. {provider} is its id.",
+    "state (CLOSED, OPEN, HALF_OPEN), failures, successes, opened_at_ms, probe, probe_until_ms, epoch."
+    " {provider}: its id.",
     DAY_S,
     "kernel/lua/circuit.lua (apps/llm/circuits.py)",
     "the same script, health, metrics",
@@ -169,7 +171,7 @@ CIRCUIT_SLOTS = Key(
     "circuit:{provider}:slots",
     "ZSET",
     "A member for each call under way, scored with when it ends at the latest (ms).",
-    600,
+    700,
     "kernel/lua/circuit.lua",
     "the same script",
     "Calls under way are forgotten: for their length a provider may get more than its limit.",

@@ -4,21 +4,19 @@ import threading
 import time
 from collections import OrderedDict, deque
 from dataclasses import replace
+from importlib import import_module
 from uuid import UUID
 
 from apps.llm import keys
 from apps.llm.failures import FailureKind, ProviderFailure
-from apps.llm.providers.azure import AzureAdapter
 from apps.llm.providers.base import Adapter, ProviderConfig
-from apps.llm.providers.demo.adapter import DemoAdapter
-from apps.llm.providers.ollama import OllamaAdapter
-from apps.llm.providers.openai_style import OpenAIStyleAdapter
 
-ADAPTERS: dict[str, type[Adapter]] = {
-    "ollama": OllamaAdapter,
-    "openai": OpenAIStyleAdapter,
-    "azure": AzureAdapter,
-    "demo": DemoAdapter,
+# Imported with the first call: the openai package alone takes most of a second, which few processes need.
+ADAPTERS: dict[str, tuple[str, str]] = {
+    "ollama": ("apps.llm.providers.ollama", "OllamaAdapter"),
+    "openai": ("apps.llm.providers.openai_style", "OpenAIStyleAdapter"),
+    "azure": ("apps.llm.providers.azure", "AzureAdapter"),
+    "demo": ("apps.llm.providers.demo.adapter", "DemoAdapter"),
 }
 KEPT = 256
 RETIRED_FOR_S = 700.0  # longer than any call lasts: only then are a retired adapter's connections closed
@@ -55,8 +53,7 @@ def adapter_for(config: ProviderConfig) -> Adapter:
 
 def new_adapter(config: ProviderConfig) -> Adapter:
     """One of the caller's own, to be closed by it: for a provider that is only being tried."""
-    make = ADAPTERS.get(config.type)
-    if make is None:
+    if config.type not in ADAPTERS:
         raise ProviderFailure(FailureKind.UNSUPPORTED, f"There is no adapter for the provider type {config.type!r}.")
     if not config.api_key and config.type != "demo":
         try:
@@ -65,6 +62,8 @@ def new_adapter(config: ProviderConfig) -> Adapter:
             raise ProviderFailure(
                 FailureKind.AUTH, f"The key of {config.name} cannot be read: enter it anew."
             ) from error
+    module, name = ADAPTERS[config.type]
+    make: type[Adapter] = getattr(import_module(module), name)
     return make(config)
 
 
