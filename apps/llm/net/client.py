@@ -89,9 +89,11 @@ def failure_of(error: BaseException, limits: CallLimits) -> ProviderFailure:
         return ProviderFailure(FailureKind.TIMEOUT, "The answer did not begin in time.")
     if limits.ended_by == "deadline":
         return ProviderFailure(FailureKind.TIMEOUT, "The answer did not end in time.")
-    for cause in _causes(error):
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, RefusedError):
             return ProviderFailure(FailureKind.UNSUPPORTED, str(cause)[:DETAIL_CHARS])
+    for cause in causes:
         if isinstance(cause, httpx2.TimeoutException | httpcore2.TimeoutException | TimeoutError):
             return ProviderFailure(FailureKind.TIMEOUT, "The provider was not reached in time.")
         if isinstance(cause, httpx2.RemoteProtocolError) and "disconnected" not in str(cause).lower():
