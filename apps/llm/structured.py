@@ -48,7 +48,7 @@ def repair_turn(messages: tuple[Message, ...], text: str, misfit: Misfit) -> tup
         Message("assistant", text),
         Message(
             "user",
-            f"That does not fit the JSON Schema. {misfit} Answer again with the corrected JSON and nothing else.",
+            f"That does not fit the required JSON Schema. {misfit} Answer again with the corrected JSON only.",
         ),
     )
 

@@ -51,7 +51,7 @@ class ProviderCall:
 
 @dataclass(frozen=True, slots=True)
 class ProviderAnswer:
-    """A whole answer. ``usage`` is None when the provider did not count; ``model_id``: the one that it says answered."""
+    """A whole answer. ``usage`` is None when the provider did not count; ``model_id``: who says it answered."""
 
     text: str
     finish_reason: FinishReason
