@@ -17,7 +17,7 @@ def candidates_for(request: CompletionRequest, tokens_in: int) -> list[InstanceC
     catalogue = catalogue_of(request.tenant_id)
     primary = _primary(request, catalogue)
     named = request.fallbacks
-    others = catalogue.usable() if named is None else [_found(catalogue, name) for name in named]
+    others = _stand_ins(catalogue) if named is None else [_found(catalogue, name) for name in named]
     needs = fallback.Needs(tokens=tokens_in, tools=bool(request.tools) and request.tool_choice != "none")
     order = fallback.order(primary, others, needs, keep_order=named is not None)
     if order.chain:
@@ -28,6 +28,11 @@ def candidates_for(request: CompletionRequest, tokens_in: int) -> list[InstanceC
     if tokens_in >= primary.context_window:
         raise ContextTooLong(f"About {tokens_in} tokens are more than the models at hand take ({reasons}).")
     raise ValidationError(f"No model at hand can do this ({reasons}).", code="no_suitable_model")
+
+
+def _stand_ins(catalogue: Catalogue) -> list[InstanceConfig]:
+    """Whoever is enabled, but the demo model only where it is named: rules are no substitute that nobody asked for."""
+    return [instance for instance in catalogue.usable() if instance.provider.type != "demo"]
 
 
 def _primary(request: CompletionRequest, catalogue: Catalogue) -> InstanceConfig:

@@ -25,7 +25,7 @@ class ToolSpec:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """What the model wants called. ``arguments`` were a JSON object; whether they fit the tool is the caller's check."""
+    """What the model wants called. ``arguments`` were a JSON object; the caller checks if they fit."""
 
     id: str
     name: str
@@ -58,10 +58,10 @@ class CompletionRequest:
 
     ``model``: name or id of a model instance; None: the default of user, tenant, platform, in this order.
     ``fallbacks``: names or ids, asked in this order; None: the other instances that can do it, by their provider's
-    priority; empty: none. ``tool_choice``: auto, none, required, or the name of a tool. ``response_schema``: a JSON
-    Schema that the answer's text must fit; the parsed value is the result's ``data``. ``purpose``: a word for the books
-    (chat, classify, plan, summarize, cypher). ``cancelled`` is asked a few times a second while the provider is waited
-    for.
+    priority, never the demo model; empty: none. ``tool_choice``: auto, none, required, or the name of a tool.
+    ``response_schema``: a JSON Schema that the answer's text must fit; the parsed value is the result's ``data``.
+    ``purpose``: a word for the books (chat, classify, plan, summarize, cypher). ``cancelled`` is asked a few times a
+    second while the provider is waited for.
     """
 
     tenant_id: UUID
