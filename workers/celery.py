@@ -14,7 +14,7 @@ app = Celery("agentic")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_queues=(),  # filled by workers.queues when a process starts
-    include=["workers.tasks.jobs", "workers.tasks.maintenance"],
+    include=["workers.tasks.jobs", "workers.tasks.maintenance", "workers.tasks.models"],
     beat_schedule={},
 )
 

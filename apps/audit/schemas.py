@@ -1,6 +1,6 @@
 """The wire shapes of the audit log, and how its filters are read."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -155,7 +155,9 @@ def _moment(name: str, raw: str | None) -> datetime | None:
         moment = datetime.fromisoformat(
             raw.replace(" ", "+") if "T" in raw else raw
         )  # an unescaped + arrives as a space
-    except ValueError:
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)  # PostgreSQL takes no offset beyond 15:59
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         raise BadRequestError(

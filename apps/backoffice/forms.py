@@ -13,7 +13,7 @@ from apps.tenancy.schemas import TenantChange
 from kernel.errors import ValidationError
 
 PII_MODES = [(mode, mode) for mode in get_args(PiiMode)]
-QUOTAS = ("requests_per_day", "concurrent_jobs", "tokens_per_day", "cost_usd_per_day")
+QUOTAS = ("requests_per_day", "concurrent_jobs", "tokens_per_day", "cost_usd_per_day", "budget_warn_percent")
 NONE_MEANS = "Empty: no ceiling beyond the platform's own."
 
 
@@ -30,6 +30,13 @@ class TenantForm(forms.Form):
     concurrent_jobs = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
     tokens_per_day = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
     cost_usd_per_day = forms.FloatField(required=False, min_value=0, label="USD per day", help_text=NONE_MEANS)
+    budget_warn_percent = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=100,
+        label="Warn from",
+        help_text="Percent of tokens or USD a day that are spent. Empty: 80.",
+    )
 
     def __init__(self, *args: Any, for_platform: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -14,10 +14,13 @@ OVERVIEW, JOBS, JOBS_ACT = "overview", "jobs", "jobs_act"
 TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS = (
     "tenants", "users", "signed_in", "limits", "audit", "agent_sessions", "settings",
 )  # fmt: skip
+MODELS, SPENDING = "models", "spending"
 
 # A role that is not here opens no page.
 RIGHTS: dict[str, frozenset[str]] = {
-    "admin": frozenset({OVERVIEW, JOBS, JOBS_ACT, TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS}),
+    "admin": frozenset(
+        {OVERVIEW, JOBS, JOBS_ACT, TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS, MODELS, SPENDING}
+    ),
     "operator": frozenset({OVERVIEW, JOBS, JOBS_ACT}),
     "auditor": frozenset({OVERVIEW, AUDIT}),
 }
@@ -116,6 +119,14 @@ def shows_audit(request: HttpRequest) -> bool:
 
 def shows_settings(request: HttpRequest) -> bool:
     return _shows(request, SETTINGS)
+
+
+def shows_models(request: HttpRequest) -> bool:
+    return _shows(request, MODELS)
+
+
+def shows_spending(request: HttpRequest) -> bool:
+    return _shows(request, SPENDING)
 
 
 def whose_view(request: HttpRequest) -> str:

@@ -38,6 +38,13 @@ _TENANT = frozenset({"admin_email", "items.admin_email", "admin.username", "admi
 _AUDIT = frozenset(
     f"{where}{name}" for where in ("", "items.") for name in ("actor", "user_id", "client_ip", "resource_id")
 )
+# Where providers are, and who staged what; spending by user names users.
+_PROVIDER = frozenset({"base_url", "items.base_url"})
+_MANIFEST = frozenset(
+    f"{where}{name}"
+    for where in ("", "items.")
+    for name in ("staged_by", "activated_by", "document.providers.base_url")
+)
 ALLOWED: dict[str, frozenset[str]] = {
     "v1/auth/me": frozenset({"sub", "username", "email"}),
     "v1/auth/introspect": frozenset({"sub", "username", "iss", "aud", "client_id"}),
@@ -52,6 +59,15 @@ ALLOWED: dict[str, frozenset[str]] = {
         for area in ("tenants", "admin/tenants")
         for rest in ("", "/<str:tenant_id>", "/<str:tenant_id>/suspend", "/<str:tenant_id>/resume")
     },
+    **{
+        f"v1/admin/models/providers{rest}": _PROVIDER
+        for rest in ("", "/register", "/<str:provider_id>", "/<str:provider_id>/default")
+    },
+    **{
+        f"v1/admin/models/manifests/{rest}": _MANIFEST
+        for rest in ("builtins", "staged", "activations", "history", "rollbacks")
+    },
+    **{f"v1/{area}models/usage": frozenset({"items.key"}) for area in ("", "admin/")},
     "v1/admin/audit": _AUDIT,
     "v1/admin/audit/export": _AUDIT,
 }

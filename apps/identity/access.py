@@ -57,6 +57,36 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/admin/tenants/<str:tenant_id>/suspend": {"POST": "tenants:update"},
     "/v1/admin/tenants/<str:tenant_id>/resume": {"POST": "tenants:update"},
     "/v1/admin/tenants/<str:tenant_id>/deletion-preview": {"GET": "tenants:delete"},
+    # -- apps/llm: rows of the platform's are for its administrators (apps/llm/registry/rights.py). A default of one's
+    # own is a preference; the tenant's and the platform's ask for more, in the service.
+    **{
+        f"/v1/{area}models/{rest}": needs
+        for area in ("", "admin/")
+        for rest, needs in {
+            "instances": {"GET": "models:read", "POST": "models:create"},
+            "instances/<str:instance_id>": {"GET": "models:read", "PATCH": "models:update", "DELETE": "models:delete"},
+            "instances/<str:instance_id>/tests": {"POST": "models:invoke"},
+            "instances/<str:instance_id>/warm-up": {"POST": "models:update"},
+            "defaults": {"GET": "models:read", "PATCH": "models:read"},
+            "usage": {"GET": "models:read"},
+            "budget": {"GET": "models:read"},
+        }.items()
+    },
+    "/v1/admin/models/providers": {"GET": "models:update"},
+    "/v1/admin/models/providers/register": {"POST": "models:create"},
+    "/v1/admin/models/providers/main": {"GET": "models:update"},
+    "/v1/admin/models/providers/<str:provider_id>": {
+        "GET": "models:update",
+        "PATCH": "models:update",
+        "DELETE": "models:delete",
+    },
+    "/v1/admin/models/providers/<str:provider_id>/default": {"PUT": "models:update"},
+    "/v1/admin/models/providers/<str:provider_id>/test": {"POST": "models:update"},
+    "/v1/admin/models/manifests/builtins": {"GET": "models:update"},
+    "/v1/admin/models/manifests/staged": {"POST": "models:create"},
+    "/v1/admin/models/manifests/activations": {"POST": "models:update"},
+    "/v1/admin/models/manifests/history": {"GET": "models:update"},
+    "/v1/admin/models/manifests/rollbacks": {"POST": "models:update"},
     # -- apps/audit
     "/v1/admin/audit": {"GET": "audit:read"},
     "/v1/admin/audit/export": {"GET": "audit:read"},

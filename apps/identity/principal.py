@@ -39,3 +39,15 @@ class Principal:
             "scopes": sorted(self.scopes),
             **acting,
         }
+
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> "Principal":
+        """The submitter that a job remembers, with no more than it had then."""
+        home = said.get("home_tenant_id")
+        return cls(
+            said["sub"],
+            UUID(said["tenant_id"]),
+            frozenset(said["roles"]),
+            frozenset(said["scopes"]),
+            home_tenant_id=None if home is None else UUID(home),
+        )

@@ -44,7 +44,7 @@ RESOURCES: dict[str, str] = {
     "tenants": "tenants",
     "graph": "the graph",
     "sessions": "one's own sessions",
-    "models": "language models and their providers",
+    "models": "language models and their providers; I: asking a model",
     "all-jobs": "every owner's jobs in the tenant",
     "audit": "the audit log",
     "platform": "state of components and workers (R), its administration (U)",
@@ -52,16 +52,17 @@ RESOURCES: dict[str, str] = {
 }
 # SPEC 2.3, row by row; what SPEC does not name is ours. A role of EXTENDS has its base's row and what stands here.
 ROWS: dict[str, dict[str, str]] = {
-    "admin": {**dict.fromkeys(RESOURCES, "CRUD"), "tools": "CRUDI", "audit": "R", "platform": "RU", "metrics": "R"},
+    "admin": {**dict.fromkeys(RESOURCES, "CRUD"), "tools": "CRUDI", "models": "CRUDI", "audit": "R", "platform": "RU",
+              "metrics": "R"},
     "operator": {"agent-runs": "CRU", "jobs": "CRUD", "tools": "RI", "tenants": "R", "graph": "R", "sessions": "CRUD",
-                 "models": "R", "platform": "R", "metrics": "R"},
-    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD", "models": "R"},
+                 "models": "RI", "platform": "R", "metrics": "R"},
+    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD", "models": "RI"},
     "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R"},
     "researcher": {},
     "curator": {"graph": "CRUD"},
     "data_engineer": {"graph": "CRUD", "platform": "R", "metrics": "R"},
     "auditor": {"tools": "RI", "audit": "R", "platform": "R", "metrics": "R"},
-    "guest": {"tools": "RI"},
+    "guest": {"tools": "RI", "models": "I"},
 }  # fmt: skip
 EXTENDS = {"researcher": "user", "curator": "user", "data_engineer": "user", "auditor": "viewer", "guest": "viewer"}
 
@@ -115,7 +116,7 @@ def scope_for(permission: str) -> str:
         }
         return own.get(resource, "read")
     if action == "invoke":
-        return "tools:invoke:basic"
+        return "models:infer" if resource == "models" else "tools:invoke:basic"
     return "write" if resource in ("jobs", "agent-runs") else ADMIN_SCOPE
 
 

@@ -2,15 +2,28 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from apps.identity import rbac
 from apps.identity.principal import Principal
 from apps.jobs.types import JobType
+from apps.llm import loading
 from apps.tenancy import deletion
+
+
+def _admit_pull(principal: Principal, payload: dict[str, Any]) -> None:
+    loading.provider_to_manage(principal, UUID(payload["provider_id"]))
+
+
+def _admit_warm_up(principal: Principal, payload: dict[str, Any]) -> None:
+    loading.instance_to_manage(principal, UUID(payload["instance_id"]))
+
 
 # Type -> a check of the caller and the payload, whose shape is right already. It refuses by a PlatformError.
 CHECKS: dict[str, Callable[[Principal, dict[str, Any]], None]] = {
     "tenant.offboard": deletion.admit_job,
+    "model.pull": _admit_pull,
+    "model.warmup": _admit_warm_up,
 }
 
 

@@ -54,3 +54,25 @@ class TenantOffboardPayload(Payload):
 
     tenant_id: UUID = Field(description="The tenant to export and erase.")
     confirmation: str = Field(min_length=1, max_length=300, description="From the tenant's deletion-preview.")
+
+
+class ModelPullPayload(Payload):
+    """The download of a model by its provider."""
+
+    model_config = ConfigDict(extra="forbid")  # where a model is asked is its provider's to say
+
+    provider_id: UUID = Field(description="The provider that is to have the model.")
+    model: str = Field(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]*$",
+        description="What the provider calls it.",
+    )
+
+
+class ModelWarmUpPayload(Payload):
+    """Having a model ready to answer."""
+
+    model_config = ConfigDict(extra="forbid")  # where a model is asked is its provider's to say
+
+    instance_id: UUID = Field(description="The model instance to warm up.")

@@ -53,6 +53,20 @@ JOB_TYPES: dict[str, JobType] = {
             6 * 3600,
             permission="tenants:delete",
         ),
+        JobType(
+            "model.pull",
+            "Has a provider download a model.",
+            payloads.ModelPullPayload,
+            6 * 3600,
+            permission="models:update",
+        ),
+        JobType(
+            "model.warmup",
+            "Has a model ready to answer.",
+            payloads.ModelWarmUpPayload,
+            1800,
+            permission="models:update",
+        ),
     )
 }
 PUBLIC_TYPES = [job_type.name for job_type in JOB_TYPES.values() if job_type.is_for_everybody]

@@ -16,9 +16,9 @@ from django.db import Error as DatabaseError
 from django.db import connections
 
 from apps.llm import keys
+from apps.llm.documents import ProviderSettings
 from apps.llm.models import ModelInstance, Provider
 from apps.llm.providers.base import ProviderConfig
-from apps.llm.registry.documents import ProviderSettings
 from kernel import engine_db
 from kernel.errors import NotFoundError, UnavailableError
 from kernel.tenant_context import current_tenant_id, tenant_scope

@@ -11,6 +11,7 @@ class FailureKind(StrEnum):
     RATE_LIMIT = "rate_limit"  # 429; retry_after_s when the provider said so
     SERVER = "server"  # 5xx, and 408
     GARBAGE = "garbage"  # an answer that is no answer: not JSON, HTML, missing parts, tool arguments that are no object
+    SCHEMA = "schema"  # well-formed, but not what response_schema asks for, even when asked again
     TOO_LARGE = "too_large"  # the answer exceeds what is read
     INTERRUPTED = "interrupted"  # cut after the first token: what came is no answer
     AUTH = "auth"  # 401, 403: the key is wrong

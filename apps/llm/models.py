@@ -6,6 +6,7 @@ billionths of a US dollar.
 
 import uuid
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -22,7 +23,7 @@ class Provider(models.Model):
     name = models.CharField(max_length=100)
     type = models.CharField(max_length=16)
     base_url = models.CharField(max_length=2048, default="", help_text="Empty for the demo provider.")
-    config = models.JSONField(default=dict, help_text="ProviderSettings of apps/llm/registry/documents.py.")
+    config = models.JSONField(default=dict, help_text="ProviderSettings of apps/llm/documents.py.")
     priority = models.IntegerField(default=100, help_text="Lower is asked first when another fails.")
     enabled = models.BooleanField(default=True)
     is_main = models.BooleanField(default=False, help_text="The one that GET .../providers/main names.")
@@ -174,6 +175,7 @@ class LlmCall(models.Model):
     outcome = models.CharField(max_length=24, default="", help_text="ok, or the kind of failure.")
     held_nano_usd = models.BigIntegerField(default=0)
     held_tokens = models.BigIntegerField(default=0)
+    held_output_tokens = models.BigIntegerField(default=0, help_text="Of held_tokens, those held for the answer.")
     nano_usd = models.BigIntegerField(default=0)
     input_tokens = models.BigIntegerField(default=0)
     output_tokens = models.BigIntegerField(default=0)
@@ -183,7 +185,7 @@ class LlmCall(models.Model):
     attempts = models.IntegerField(default=0)
     started_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(help_text="Still open then: its process is gone.")
-    settled_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)  # the hour of llm_hours that it counts in
     latency_ms = models.FloatField(null=True)
 
     class Meta:
@@ -197,11 +199,13 @@ class LlmCall(models.Model):
                 name="llm_calls_run", fields=["tenant_id", "run_id"], condition=models.Q(run_id__isnull=False)
             ),
             models.Index(name="llm_calls_open", fields=["expires_at"], condition=models.Q(state="open")),
+            models.Index(name="llm_calls_user", fields=["tenant_id", "user_sub", "started_at"]),
+            BrinIndex(name="llm_calls_age", fields=["started_at"]),
         ]
 
 
 class LlmAccount(models.Model):
-    """What a tenant (key: empty) or a run (key: its id) holds and, a run, has spent. Its row's lock orders the calls."""
+    """What a tenant (key: empty) or a run (key: its id) holds, and has ever spent. Its lock orders the calls."""
 
     id = models.BigAutoField(primary_key=True)
     tenant_id = models.UUIDField()

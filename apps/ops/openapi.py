@@ -12,7 +12,10 @@ from apps.identity.access import PUBLIC, ROUTES, SIGNED_IN
 from kernel.web.problem import MEDIA_TYPE
 
 # The predecessor's paths to the same views: they answer, and are described once, under SPEC's path.
-ALIASES = ("/v1/agents/sessions", "/v1/admin/tenants")
+ALIASES = (
+    "/v1/agents/sessions", "/v1/admin/tenants", "/v1/admin/models/instances", "/v1/admin/models/defaults",
+    "/v1/admin/models/usage", "/v1/admin/models/budget",
+)  # fmt: skip
 BODY_METHODS = frozenset({"post", "put", "patch"})
 PROBLEMS = {
     "400": "The request cannot be understood.",
@@ -28,7 +31,9 @@ PROBLEMS = {
     "422": "The body is well-formed and wrong; `errors` lists every fault with its path.",
     "428": "Say with If-Match which version you mean to change.",
     "429": "Too many requests; come back after `Retry-After` seconds.",
+    "502": "A provider did not do what it was asked.",
     "503": "Something the platform needs is down; try again after `Retry-After` seconds.",
+    "504": "A provider did not answer in time.",
 }
 
 
@@ -98,7 +103,8 @@ def _complete(path: str, method: str, operation: dict[str, Any], needs: str) -> 
     if any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", [])):
         statuses |= {"412", "428"}
     answers = operation.setdefault("responses", {})
-    for status in sorted(statuses - answers.keys()):
+    statuses |= {status for status in answers.keys() & PROBLEMS.keys() if "content" not in answers[status]}
+    for status in sorted(status for status in statuses if "content" not in answers.get(status, {})):
         answers[status] = {
             "description": PROBLEMS[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

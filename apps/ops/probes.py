@@ -13,6 +13,7 @@ from django.db import connections
 
 from apps.graph import client as graph
 from apps.identity.health import issuer_health
+from apps.llm.availability import platform_availability
 from kernel import engine_db
 from kernel.redis_client import client as redis_client
 
@@ -22,6 +23,14 @@ WORKER_SEEN_WITHIN_S = 15
 REQUIRED = ("app", "postgres")  # without these the API cannot serve: not ready; without another: degraded
 
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="probe")
+
+
+class Unavailable(LookupError):
+    """A part is down, and there is more to say of it than why."""
+
+    def __init__(self, reason: str, details: dict[str, Any]) -> None:
+        super().__init__(reason)
+        self.details = details
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,14 @@ def _issuer() -> dict[str, Any]:
     return issuer_health()
 
 
+def _llm() -> dict[str, Any]:
+    """Names and states of the platform's own providers: a tenant's, and all addresses, are nobody else's to see."""
+    found = platform_availability()
+    if not found.is_available:
+        raise Unavailable(found.reason, found.as_json())
+    return found.as_json()
+
+
 PROBES: dict[str, Callable[[], dict[str, Any]]] = {
     "app": _app,
     "postgres": _postgres,
@@ -89,8 +106,9 @@ PROBES: dict[str, Callable[[], dict[str, Any]]] = {
     "graph": _graph,
     "workers": _workers,
     "issuer": _issuer,
+    "llm": _llm,
 }
-ALIASES = {"memgraph": "graph"}  # the predecessor's name
+ALIASES = {"memgraph": "graph", "models": "llm"}  # other names: the predecessor's, and what the routes are called
 
 
 def _run(name: str) -> Check:
@@ -100,7 +118,7 @@ def _run(name: str) -> Check:
     except Exception as error:  # whatever is wrong with a part, the answer is that it is down
         log.warning("probe_failed", part=name, error=type(error).__name__, detail=str(error)[:300])
         reason = str(error) if isinstance(error, LookupError) else "does not answer"
-        return Check(False, "down", _ms(began), {"reason": reason})
+        return Check(False, "down", _ms(began), {"reason": reason, **getattr(error, "details", {})})
     return Check(True, "ok", _ms(began), details)
 
 

@@ -153,7 +153,7 @@ class Exchange:
     ) -> bool:
         body = json.dumps(document).encode()
         more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items() if value)
-        reason = HTTPStatus(status).phrase
+        reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Other"
         head = (
             f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
         )

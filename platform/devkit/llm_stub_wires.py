@@ -3,6 +3,7 @@
 import json
 import re
 from typing import Any, Protocol
+from urllib.parse import unquote
 
 from devkit.llm_stub_model import Reply
 
@@ -58,7 +59,7 @@ class OpenAIWire:
 
     def model_of(self, path: str, body: dict[str, Any]) -> str:
         deployment = re.search(r"/deployments/([^/]+)/", path)
-        return deployment[1] if deployment else str(body.get("model", ""))
+        return unquote(deployment[1]) if deployment else str(body.get("model", ""))
 
     def wants_stream(self, body: dict[str, Any]) -> bool:
         return bool(body.get("stream"))

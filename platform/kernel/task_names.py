@@ -11,3 +11,5 @@ class TaskName:
     MAINTENANCE_CLEANUP: Final = "maintenance.cleanup"
     MAINTENANCE_TOKENS: Final = "maintenance.tokens"
     MAINTENANCE_PARTITIONS: Final = "maintenance.partitions"
+    MAINTENANCE_PROVIDERS: Final = "maintenance.providers"
+    MAINTENANCE_LOST_CALLS: Final = "maintenance.lost_calls"

@@ -4,10 +4,10 @@ Everything tenant-owned is read and written inside ``tenant_scope(tenant_id)``: 
 tells PostgreSQL the tenant, with SET LOCAL's reach, so that a pooled connection forgets it at commit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -29,6 +29,24 @@ def prepared_cursor() -> psycopg.Cursor[dict[str, Any]]:
     if _current.get() is None:
         raise RuntimeError("prepared_cursor() needs an open tenant_scope")
     return psycopg.Cursor(connections["default"].connection, row_factory=dict_row)
+
+
+def tenant_statement(tenant_id: UUID, statement: LiteralString, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Run one statement in a transaction of its own that sees only this tenant's rows, in one round trip; its rows.
+
+    For what every call does, where the four round trips of a scope would be most of the time. The tenant, with SET
+    LOCAL's reach, and the statement travel together and are one transaction. Errors are psycopg's own, not Django's.
+    """
+    if not isinstance(tenant_id, UUID):
+        raise TypeError(f"tenant_id must be a UUID, not {type(tenant_id).__name__}")
+    wrapper = connections["default"]
+    if wrapper.in_atomic_block or _current.get() is not None:
+        raise RuntimeError("a statement of its own cannot be run inside a transaction")
+    wrapper.ensure_connection()
+    with wrapper.connection.pipeline():
+        psycopg.Cursor(wrapper.connection).execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
+        cursor = psycopg.Cursor(wrapper.connection, row_factory=dict_row).execute(statement, values)
+    return cursor.fetchall()
 
 
 @contextmanager

@@ -19,7 +19,7 @@ FREE_DOCUMENTS = (pydantic.JsonValue, Any)
 def bodies() -> list[type[RequestBody]]:
     """Every body of the project's, nested ones too."""
     for name in modules():
-        if name.endswith("/schemas.py"):
+        if name.endswith("schemas.py"):
             importlib.import_module(name.removesuffix(".py").replace("/", "."))
     found: list[type[RequestBody]] = []
     waiting = list(RequestBody.__subclasses__())

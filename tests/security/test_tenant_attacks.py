@@ -20,7 +20,7 @@ from apps.tenancy.models import Tenant
 from kernel import engine_db
 from tests.by_hand import HandJob
 from tests.clients import Answer, Api
-from tests.factories import make_principal, make_tenant, make_token, platform_tenant
+from tests.factories import make_model, make_principal, make_tenant, make_token, platform_tenant
 
 ROOT = Path(__file__).resolve().parents[2]
 BODIES: dict[tuple[str, str], Any] = {("POST", "steps"): {"type": "user", "message": "hello"}, ("PATCH", ""): {}}
@@ -49,7 +49,10 @@ def belongings(victim: Api, theirs: Tenant) -> dict[str, str]:
     """One id of everything the other tenant has, by the name of the path's parameter."""
     session = victim.post("/v1/sessions", {"title": "theirs"}).json["session_id"]
     step = victim.post(f"/v1/sessions/{session}/steps", {"type": "user", "message": "theirs"}).json
+    provider, instance = make_model(theirs.id)
     return {
+        "provider_id": str(provider.id),
+        "instance_id": str(instance.id),
         "job_id": victim.submit("test"),
         "session_id": session,
         "step_id": str(step.get("step_id") or step["id"]),

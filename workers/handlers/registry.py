@@ -27,6 +27,8 @@ HANDLERS: dict[str, Handler] = {
     "long-running": long_running.run,
     "agent.run": agent_run.run,
     "tenant.offboard": _later("workers.handlers.tenant_offboard"),
+    "model.pull": _later("workers.handlers.model_pull"),
+    "model.warmup": _later("workers.handlers.model_warmup"),
 }
 
 

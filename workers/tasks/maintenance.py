@@ -4,15 +4,18 @@ from apps.agents import retention as session_retention
 from apps.audit import upkeep
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
+from apps.llm import budgets
 from kernel.task_names import TaskName
 from workers.celery import app
 
 
 @app.task(name=TaskName.MAINTENANCE_CLEANUP)
 def cleanup() -> None:
-    """Hourly: expired idempotency keys, old jobs, workers long gone, sessions that were idle too long."""
+    """Hourly: expired idempotency keys, old jobs, workers long gone, sessions that were idle too long, old
+    books of language models."""
     retention.clean()
     session_retention.clean()
+    budgets.clean()
 
 
 @app.task(name=TaskName.MAINTENANCE_TOKENS)

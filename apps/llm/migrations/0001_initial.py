@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=100)),
                 ('type', models.CharField(max_length=16)),
                 ('base_url', models.CharField(default='', help_text='Empty for the demo provider.', max_length=2048)),
-                ('config', models.JSONField(default=dict, help_text='ProviderSettings of apps/llm/registry/documents.py.')),
+                ('config', models.JSONField(default=dict, help_text='ProviderSettings of apps/llm/documents.py.')),
                 ('priority', models.IntegerField(default=100, help_text='Lower is asked first when another fails.')),
                 ('enabled', models.BooleanField(default=True)),
                 ('is_main', models.BooleanField(default=False, help_text='The one that GET .../providers/main names.')),

@@ -89,6 +89,18 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Language models",
+                "separator": True,
+                "items": [
+                    _entry("Providers", "dns", "llm/provider/", "models"),
+                    _entry("Models", "neurology", "llm/modelinstance/", "models"),
+                    _entry("Defaults", "star", "models/defaults/", "models"),
+                    _entry("Manifests", "inventory_2", "llm/providermanifest/", "models"),
+                    _entry("Calls", "receipt_long", "backoffice/modelcall/", "spending"),
+                    _entry("Spending", "payments", "models/spending/", "spending"),
+                ],
+            },
+            {
                 "title": "People",
                 "separator": True,
                 "items": [

@@ -1,6 +1,9 @@
 """Language models: how patient the gateway is, where providers may be, and what encrypts their keys."""
 
-from config.env import env
+import base64
+import binascii
+
+from config.env import SettingError, env
 
 # The circuit breaker of each provider (SPEC 11)
 LLM_BREAKER_FAILURES = env.integer(
@@ -21,7 +24,9 @@ LLM_MAX_TOKENS = 2048  # of an answer, where neither request nor instance says
 LLM_DEADLINE_S = 120.0
 LLM_SLOT_WAIT_S = 2.0  # how long a call waits for its turn at a provider that has as many as it may
 LLM_CATALOGUE_AGE_S = 1.0  # how old a process's knowledge of providers and models may be
-LLM_WARM_UP_S = 300.0
+LLM_WARM_UP_S = 300.0  # all tries together
+LLM_WARM_UP_TRIES = 3
+LLM_WARM_UP_PAUSE_S = 10.0  # between two tries
 LLM_PROVIDER_CHECK_S = 60.0  # seconds between two looks at a provider
 LLM_CALL_RETENTION_DAYS = 400  # the books of single calls
 
@@ -35,3 +40,17 @@ LLM_ENCRYPTION_KEYS = env.secret(
     "",
     "Fernet keys for providers' keys, comma-separated; the first encrypts. Empty: made from AGENTIC_SECRET_KEY.",
 )
+
+
+def _is_fernet_key(name: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(name)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+if not all(_is_fernet_key(name.strip()) for name in LLM_ENCRYPTION_KEYS.split(",") if name.strip()):
+    raise SettingError(
+        "AGENTIC_LLM_ENCRYPTION_KEYS: each key is 32 random bytes in URL-safe base64, as "
+        'python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())" makes them.'
+    )

@@ -25,3 +25,5 @@ def check(settings: dict[str, Any]) -> None:
         raise SettingError("AGENTIC_PUBLIC_URL must be https in production.")
     if not all(its["issuer"].startswith("https://") for its in settings["OIDC_TENANT_ISSUERS"].values()):
         raise SettingError("AGENTIC_OIDC_TENANT_ISSUERS must name https issuers in production.")
+    if not settings["LLM_ENCRYPTION_KEYS"]:
+        raise SettingError("AGENTIC_LLM_ENCRYPTION_KEYS must be set in production; see its help.")

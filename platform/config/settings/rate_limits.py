@@ -61,6 +61,12 @@ RATE_LIMITS_BY_ROUTE = {
     "POST /v1/tenants": 600,
     "POST /v1/admin/tenants": 600,
     "GET /v1/admin/audit/export": 600,
+    # Each waits for a provider, some for half a minute.
+    "POST /v1/models/instances/<str:instance_id>/tests": 3_000,
+    "POST /v1/admin/models/instances/<str:instance_id>/tests": 3_000,
+    "POST /v1/models/instances/<str:instance_id>/warm-up": 120,
+    "POST /v1/admin/models/instances/<str:instance_id>/warm-up": 120,
+    "POST /v1/admin/models/providers/<str:provider_id>/test": 300,
 }
 
 # Probes must answer an orchestrator that asks often, from one address, without a token.

@@ -8,7 +8,7 @@ import pytest
 from tests.clients import Api
 from tests.factories import make_token
 
-PARTS = ["app", "postgres", "redis", "graph", "workers", "issuer"]
+PARTS = ["app", "postgres", "redis", "graph", "workers", "issuer", "llm"]
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_every_component_is_shown_with_its_state_and_latency(api_url: str, tenan
 
 
 @pytest.mark.requirement("ops:components")
-@pytest.mark.parametrize("name", [*PARTS, "memgraph"])
+@pytest.mark.parametrize("name", [*PARTS, "memgraph", "models"])
 def test_one_component_by_name(anybody: Api, worker: Any, name: str) -> None:
     answer = anybody.get(f"/v1/health/components/{name}")
 

@@ -34,7 +34,7 @@ def test_the_api_counts_jobs_and_shows_the_depth_of_every_queue(api: Api, redis_
     label = (("type", "test"),)
     assert after["job_create_total"][label] == before.get("job_create_total", {}).get(label, 0) + 1
     queues = {dict(labels)["type"] for labels in after["jobs_queue_depth"]}
-    assert queues == {"demo", "test", "long-running", "agent.run", "tenant.offboard"}
+    assert queues == {"demo", "test", "long-running", "agent.run", "tenant.offboard", "model.pull", "model.warmup"}
     assert after["jobs_dead_items"][()] >= 1
     redis_client.delete(JOBS_DEAD())
 

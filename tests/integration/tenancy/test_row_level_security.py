@@ -13,6 +13,7 @@ from apps.jobs.models import Job
 from kernel.tenant_context import current_tenant_id, tenant_scope
 from tests.by_hand import HandJob
 from tests.factories import make_principal, make_tenant
+from tests.llm_rows import write_llm_rows
 
 # What cineca_app may read although it belongs to no tenant, and why that is no secret.
 SHARED = {
@@ -22,13 +23,18 @@ SHARED = {
 CLOSED = {
     "users": "accounts are looked up before anybody knows the tenant; only cineca_issuer may read them",
 }
+# Tables whose rows without a tenant are every tenant's to read (kernel/rls.py share), and why: the platform offers
+# these to all. Nobody changes them through cineca_app.
+SHARED_ROWS = frozenset({"providers", "model_instances", "model_defaults", "provider_manifests"})
 Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture(scope="module")
-def two() -> tuple[Principal, Principal]:
-    """A caller in each of two tenants, both with rows in every tenant-owned table."""
+def two(admin_url: str) -> tuple[Principal, Principal]:
+    """A caller in each of two tenants, both with rows in every tenant-owned table, and the platform's own rows."""
     pair = make_principal(make_tenant()), make_principal(make_tenant())
+    for tenant_id in (pair[0].tenant_id, pair[1].tenant_id, None):
+        write_llm_rows(admin_url, tenant_id)
     for caller in pair:
         HandJob(caller).claim().report("hello").finish()
         with tenant_scope(caller.tenant_id), connections["default"].cursor() as cursor:
@@ -107,7 +113,8 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
 @pytest.mark.requirement("tenancy:every-table")
 def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
     assert set(tenant_tables(superuser)) == {
-        "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs",
+        "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs", "llm_calls",
+        "llm_accounts", "llm_hours", *SHARED_ROWS,
     }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4
@@ -126,8 +133,9 @@ def test_raw_sql_as_one_tenant_never_sees_or_touches_anothers_rows(
         with app.transaction():
             as_tenant(app, mine)
             seen = app.execute(f"SELECT {column} FROM {table} WHERE true OR {column} = '{theirs}'").fetchall()
-            assert {row[0] for row in seen} == {mine}, table
-            assert len(seen) == total, table
+            shared = count(superuser, table, f"{column} IS NULL") if table in SHARED_ROWS else 0
+            assert {row[0] for row in seen} == ({mine, None} if shared else {mine}), table
+            assert len(seen) == total + shared, table
             for verb in ("UPDATE", "DELETE"):
                 if not superuser.execute("SELECT has_table_privilege('cineca_app', %s, %s)", [table, verb]).fetchone()[
                     0
@@ -235,3 +243,31 @@ def test_a_scope_inside_anothers_is_a_mistake(two: tuple[Principal, Principal]) 
             pass
         with pytest.raises(TypeError), tenant_scope(str(uuid4())):  # type: ignore[arg-type]
             pass
+
+
+@pytest.mark.requirement("tenancy:isolation")
+def test_the_platforms_own_rows_are_everybodys_to_read_and_nobodys_to_change(
+    app: Connection, two: tuple[Principal, Principal]
+) -> None:
+    for table in SHARED_ROWS - {"model_defaults"}:
+        with app.transaction(force_rollback=True):
+            as_tenant(app, two[0].tenant_id)
+            assert count(app, table, "tenant_id IS NULL") > 0, table
+            assert app.execute(f"UPDATE {table} SET id = id WHERE tenant_id IS NULL RETURNING id").fetchall() == []
+            assert app.execute(f"DELETE FROM {table} WHERE tenant_id IS NULL RETURNING id").fetchall() == []
+        refused = (psycopg.errors.InsufficientPrivilege, psycopg.errors.ForeignKeyViolation)
+        with pytest.raises(refused), app.transaction():
+            as_tenant(app, two[0].tenant_id)
+            app.execute(f"UPDATE {table} SET tenant_id = NULL")
+
+
+@pytest.mark.requirement("tenancy:isolation")
+def test_the_keys_of_providers_are_not_the_applications_to_read(
+    app: Connection, superuser: Connection, two: tuple[Principal, Principal]
+) -> None:
+    assert count(superuser, "provider_secrets") >= 2
+
+    for context in (None, two[0].tenant_id):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), app.transaction():
+            as_tenant(app, context)
+            app.execute("SELECT * FROM provider_secrets")

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from apps.identity.issuer import keyring
 from apps.ops.admin_client import ensure_admin_client
+from apps.ops.first_model import ensure_first_model
 
 
 class Command(BaseCommand):
@@ -21,6 +22,8 @@ class Command(BaseCommand):
         self.stdout.write(f"Issuer signs with key {keyring().signing_key().kid}.")
         if not settings.OIDC_ISSUER:
             ensure_admin_client()
+        if ensure_first_model():
+            self.stdout.write("Language models: the demo model answers until there is another.")
         if settings.ENVIRONMENT == "prod":
             slug = settings.PLATFORM_TENANT
             call_command("create_tenant", slug, slug, if_missing=True, stdout=self.stdout)

@@ -1,0 +1,1 @@
+"""manage.py rotate_provider_keys."""

@@ -1,0 +1,32 @@
+"""Callers and models for tests of the registry."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from apps.tenancy.models import Tenant
+from tests.clients import Api
+from tests.factories import make_model, make_token, platform_tenant
+
+
+@pytest.fixture
+def platform_admin(api_url: str) -> Api:
+    """An administrator of the platform."""
+    return Api(api_url, make_token(platform_tenant(), role="admin"))
+
+
+@pytest.fixture
+def viewer(api_url: str, tenant: Tenant) -> Api:
+    """One of the tenant who may look and not use."""
+    return Api(api_url, make_token(tenant, role="viewer"))
+
+
+@pytest.fixture
+def model(tenant: Tenant) -> Callable[..., Any]:
+    """Makes a demo provider with one model instance of the test's tenant."""
+
+    def make(**fields: Any) -> Any:
+        return make_model(tenant.id, **fields)
+
+    return make
