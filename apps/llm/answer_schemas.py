@@ -8,9 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from apps.llm.catalogue import InstanceConfig
-from apps.llm.ceilings import Budget
+from apps.llm.money.ceilings import Budget
+from apps.llm.money.usage import Standing, UsageReport
 from apps.llm.types import NANO_USD, CompletionResult
-from apps.llm.usage import Standing, UsageReport
 from kernel.clock import iso
 
 

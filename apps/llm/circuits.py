@@ -132,12 +132,12 @@ def _release(permit: Permit, outcome: Outcome) -> Any:
 
 def _run(provider_id: UUID, *arguments: object) -> Any:
     keys = [CIRCUIT(provider=provider_id), CIRCUIT_SLOTS(provider=provider_id)]
-    return load_script("circuit")(keys=keys, args=list(arguments))
+    return load_script("circuit")(keys=keys, args=[str(argument) for argument in arguments])
 
 
 def _view(provider_id: UUID) -> CircuitView:
     held: Any = client().hmget(CIRCUIT(provider=provider_id), "state", "failures", "opened_at_ms")
-    seconds, micros = client().time()  # type: ignore[misc]
+    seconds, micros = client().time()
     now_ms = seconds * 1000 + micros // 1000
     under_way: Any = client().zcount(CIRCUIT_SLOTS(provider=provider_id), now_ms, "+inf")
     state = held[0] or breaker.CLOSED

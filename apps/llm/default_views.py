@@ -7,7 +7,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from apps.llm import answer_schemas, defaults, schemas, usage
+from apps.llm import answer_schemas, defaults, schemas
+from apps.llm.money import usage
 from apps.llm.registry import model_defaults
 from apps.llm.requests import NO_STORE, READ, flag, moment, principal_of, refuse_unknown, whole_number
 from kernel.clock import now

@@ -14,7 +14,7 @@ try again and fall back, book what it cost, and raise an apps.llm.errors.Complet
 from collections.abc import Generator
 from types import TracebackType
 
-from apps.llm.course import Course
+from apps.llm.calling.course import Course
 from apps.llm.types import CompletionRequest, CompletionResult
 
 

@@ -359,7 +359,10 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:115": ("security 115", "No spelling of an inner address is taken as a provider's, nor connected to."),
     "security:116": ("security 116", "No redirect is followed, and no twisted URL is taken."),
     "security:117": ("security 117", "A connection goes to the address that was checked."),
-    "security:119": ("security 119", "What a hostile provider sends is bounded in time and size, and counts as a failure."),
+    "security:119": (
+        "security 119",
+        "What a hostile provider sends is bounded, and counts as a failure.",
+    ),
     "security:122": ("security 122", "What a rogue client writes into Redis decides nothing."),
     "security:124": ("security 124", "The platform's database roles cannot open the fence."),
     "security:136": ("security 136", "Exports hold one tenant's rows and are read by name only."),
@@ -392,11 +395,20 @@ LLM: dict[str, tuple[str, str]] = {
     "llm:demo-classifies": ("7.1", "The demo provider tells the platform's categories apart in English and Italian."),
     "llm:demo-plans": ("7.1", "The demo provider splits a goal into steps in the goal's own words."),
     "llm:demo-schemas": ("issue 4", "The demo provider's JSON fits the schema it is given."),
-    "llm:demo-tools": ("issue 4", "The demo provider calls the tools that a request is about, once each, and reads their results."),
-    "llm:demo-data-is-data": ("security", "Instructions inside tool results, tables and quotes do not steer the demo provider."),
+    "llm:demo-tools": (
+        "issue 4",
+        "The demo provider calls the tools that a request is about, and reads their results.",
+    ),
+    "llm:demo-data-is-data": (
+        "security",
+        "Instructions inside data do not steer the demo provider.",
+    ),
     "llm:demo-streams": ("issue 4", "The demo provider streams words, and keeps to limits, stops and cancellation."),
     "llm:demo-bounded": ("issue 4", "A megabyte of any input is answered by the demo provider within a second."),
-    "llm:demo-drills": ("issue 4", "The demo provider fails on purpose for the model ids that ask for it, and for no others."),
+    "llm:demo-drills": (
+        "issue 4",
+        "The demo provider fails on purpose for the model ids that ask for it.",
+    ),
     # -- resilience
     "llm:breaker": ("SPEC 11", "CLOSED, OPEN after 5 failures, after 30 s HALF_OPEN with one probe, CLOSED after 2."),
     "llm:breaker-shared": ("R34", "All processes together send one probe at a time, and nothing while it is OPEN."),
@@ -405,7 +417,10 @@ LLM: dict[str, tuple[str, str]] = {
     "llm:retries": ("SPEC 11", "Backoff with full jitter, Retry-After in full, nothing that would fail again."),
     "llm:fallback-order": ("SPEC 11", "Who stands in comes in a known order."),
     # -- cost
-    "llm:prices": ("issue 4", "A call costs what the instance says, else what the price table says; never less than 0."),
+    "llm:prices": (
+        "issue 4",
+        "A call costs what the instance says, else the price table; never less than 0.",
+    ),
     "llm:token-estimate": ("issue 4", "Tokens are guessed rather too high than too low, and never negative."),
     "llm:budget-hard": (
         "issue 4",
@@ -437,7 +452,10 @@ LLM: dict[str, tuple[str, str]] = {
     "llm:usage-api": ("issue 4", "Everybody sees what the own calls cost, administrators the tenant's."),
     # -- operation
     "llm:monitoring": ("SPEC 12", "Every enabled provider is looked at once a minute, and none holds up another."),
-    "llm:monitoring-private": ("R23", "Where a tenant's providers are, and their names, are in no metric and no health."),
+    "llm:monitoring-private": (
+        "R23",
+        "Names and places of a tenant's providers are in no metric and no health.",
+    ),
     "llm:health": ("SPEC 12", "Health says whether the platform's models can be asked; without them it is degraded."),
     "llm:model-jobs": ("contract 9", "Models are downloaded and warmed up by jobs that report, retry and stop."),
     "llm:model-jobs-rights": ("R24", "Who has models loaded is asked when the job is accepted and when it runs."),

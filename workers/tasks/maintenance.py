@@ -4,7 +4,7 @@ from apps.agents import retention as session_retention
 from apps.audit import upkeep
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
-from apps.llm import budgets
+from apps.llm.money import budgets
 from kernel.task_names import TaskName
 from workers.celery import app
 

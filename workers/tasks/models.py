@@ -1,6 +1,7 @@
 """Scheduled looks at language models and their books. Each task is one call, safe to run twice."""
 
-from apps.llm import budgets, monitoring
+from apps.llm import monitoring
+from apps.llm.money import budgets
 from kernel.task_names import TaskName
 from workers.celery import app
 

@@ -1,4 +1,4 @@
-"""The books of calls: what is held before a call and settled after it (docs/adr/0012). Python: apps/llm/budgets.py.
+"""The books of calls: what is held before a call and settled after it (docs/adr/0012). Python: apps/llm/money/budgets.py.
 
 Whoever moves money locks the tenant's account first, and only then the run's and the hour: so calls of one tenant are
 ordered and nobody waits in a circle. Only the database's clock is used.

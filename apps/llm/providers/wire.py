@@ -151,7 +151,7 @@ def finish_of(value: object, calls: Sequence[ToolCall]) -> FinishReason:
     if calls:
         return "tool_calls"
     if value in ("length", "content_filter"):
-        return value  # type: ignore[return-value]
+        return value
     return "stop"
 
 

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from apps.llm import budgets
+from apps.llm.money import budgets
 from apps.tenancy.services import create_tenant
 
 SCRIPT = Path(__file__).with_name("spenders.py")

@@ -15,11 +15,11 @@ import pytest
 from django.db import connections
 from prometheus_client import REGISTRY
 
-from apps.llm import budgets, pricing, usage
-from apps.llm.budgets import Hold
 from apps.llm.catalogue import InstanceConfig
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.models import LlmAccount, LlmCall, LlmHour
+from apps.llm.money import budgets, pricing, usage
+from apps.llm.money.budgets import Hold
 from apps.llm.providers.base import ProviderConfig
 from apps.llm.types import CompletionRequest, Cost, Message, RunBudget, Usage
 from apps.tenancy.services import create_tenant

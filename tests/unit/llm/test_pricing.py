@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from apps.llm import pricing, tokens
 from apps.llm.catalogue import InstanceConfig
-from apps.llm.pricing import Price, Rate, cost_of, flat, price_of
+from apps.llm.money import pricing, tokens
+from apps.llm.money.pricing import Price, Rate, cost_of, flat, price_of
 from apps.llm.providers.base import ProviderConfig
 from apps.llm.types import Message, ToolCall, ToolSpec, Usage
 

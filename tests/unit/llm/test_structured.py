@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.llm import structured
+from apps.llm.calling import structured
 from apps.llm.types import Message
 
 SCHEMA = {

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 from django.db import Error as DatabaseError
 
-from apps.llm.ceilings import Budget, budgets_of
+from apps.llm.money.ceilings import Budget, budgets_of
 from apps.llm.types import NANO_USD
 from apps.tenancy.resolver import tenant_config
 from kernel.errors import NotFoundError, UnavailableError, ValidationError

@@ -20,8 +20,8 @@ from django.db import connections
 from psycopg.types.numeric import Int8
 
 from apps.llm.catalogue import InstanceConfig
-from apps.llm.ceilings import budgets_of, ceilings_of
-from apps.llm.pricing import Price, cost_of
+from apps.llm.money.ceilings import budgets_of, ceilings_of
+from apps.llm.money.pricing import Price, cost_of
 from apps.llm.types import CompletionRequest, Cost, Usage
 from apps.tenancy.resolver import tenant_config
 from kernel import engine_db, metrics

@@ -7,14 +7,15 @@ from uuid import uuid4
 import structlog
 from django.db import Error as DatabaseError
 
-from apps.llm import budgets, observed, pricing, structured, tokens
-from apps.llm.candidates import candidates_for
+from apps.llm.calling import observed, structured
+from apps.llm.calling.candidates import candidates_for
+from apps.llm.calling.tries import Bill, Progress, Tries
 from apps.llm.catalogue import InstanceConfig
 from apps.llm.errors import gave_up
 from apps.llm.failures import FailureKind, ProviderFailure
+from apps.llm.money import budgets, pricing, tokens
 from apps.llm.providers.base import ProviderAnswer
 from apps.llm.resilience.retry import CONSEQUENCES
-from apps.llm.tries import Bill, Progress, Tries
 from apps.llm.types import CompletionRequest, CompletionResult, Cost
 from kernel.errors import UnavailableError, ValidationError
 

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from apps.llm import allowances, circuits, observed, tokens
+from apps.llm import circuits
+from apps.llm.calling import allowances, observed
 from apps.llm.catalogue import InstanceConfig
 from apps.llm.failures import FailureKind, ProviderFailure
+from apps.llm.money import tokens
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import ProviderAnswer, ProviderCall
 from apps.llm.providers.registry import adapter_for
@@ -132,11 +134,11 @@ class Tries:
             progress.note(self.instance, began_ms, None)
             return answer
         except BaseException as error:
-            failure = _failure_of(error)
-            if retry.CONSEQUENCES[failure.kind].trips_breaker:
+            failed = _failure_of(error)
+            if retry.CONSEQUENCES[failed.kind].trips_breaker:
                 outcome = circuits.FAILURE
-            self.bill.add_failed(failure.kind, progress.shown)
-            progress.note(self.instance, began_ms, failure)
+            self.bill.add_failed(failed.kind, progress.shown)
+            progress.note(self.instance, began_ms, failed)
             raise
         finally:
             circuits.release(permit, outcome)
