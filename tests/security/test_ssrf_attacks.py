@@ -16,7 +16,7 @@ import httpx2
 import pytest
 
 from apps.llm.failures import FailureKind, ProviderFailure
-from apps.llm.net import addresses, client
+from apps.llm.net import addresses, client, resolver
 from apps.llm.net.limits import CallLimits, limited
 from kernel.errors import ValidationError
 
@@ -170,7 +170,7 @@ def test_a_name_that_changes_its_address_leads_nowhere_else(settings: Any, monke
         address = "8.8.8.8" if len(asked) == 1 else "127.0.0.1"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", rebinding)
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     url = addresses.checked_url("https://rebind.example.org")
     _, failure = ask(url)
 
@@ -181,7 +181,7 @@ def test_a_name_that_changes_its_address_leads_nowhere_else(settings: Any, monke
 @pytest.mark.requirement("security:117")
 def test_one_inner_address_among_public_ones_condemns_the_name(closed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, 443)) for ip in ("8.8.8.8", "10.0.0.1")]
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: answers)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers)
 
     with pytest.raises(ValidationError, match=r"10\.0\.0\.1"):
         addresses.checked_url("https://two.example.org")
@@ -190,8 +190,8 @@ def test_one_inner_address_among_public_ones_condemns_the_name(closed: None, mon
 @pytest.mark.requirement("security:117")
 def test_a_dead_resolver_is_a_failure_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: over.wait(5))
-    monkeypatch.setattr(addresses, "RESOLVE_LIMIT_S", 0.2)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(5))
+    monkeypatch.setattr(resolver, "RESOLVE_LIMIT_S", 0.2)
     began = time.monotonic()
 
     _, failure = ask("https://nobody.example.org", limit_s=5)

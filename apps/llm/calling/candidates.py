@@ -8,8 +8,8 @@ from apps.llm.types import CompletionRequest
 from kernel.errors import ConflictError, NotFoundError, ValidationError
 
 
-def candidates_for(request: CompletionRequest, tokens_in: int) -> list[InstanceConfig]:
-    """At least one instance, the first choice first.
+def candidates_for(request: CompletionRequest, tokens_in: int) -> tuple[InstanceConfig, list[InstanceConfig]]:
+    """The first choice, and who is asked: at least one, the first choice first if it can do it.
 
     NotFoundError for an unknown model and where there is no default, ConflictError for one that is disabled and
     nobody stands in, ValidationError where none can do what is asked.
@@ -21,7 +21,7 @@ def candidates_for(request: CompletionRequest, tokens_in: int) -> list[InstanceC
     needs = fallback.Needs(tokens=tokens_in, tools=bool(request.tools) and request.tool_choice != "none")
     order = fallback.order(primary, others, needs, keep_order=named is not None)
     if order.chain:
-        return order.chain
+        return primary, order.chain
     reasons = "; ".join(f"{name}: {reason}" for name, reason in order.left_out.items())
     if not primary.enabled:
         raise ConflictError(f"The model {primary.name} is disabled. Choose another.", code="model_disabled")

@@ -44,13 +44,14 @@ class Course:
         self._check()
         progress = self.progress
         tokens_in = tokens.estimate(self.request.messages, self.request.tools)
-        chain = candidates_for(self.request, tokens_in)
+        first_choice, chain = candidates_for(self.request, tokens_in)
         status = "cancelled"
         try:
             for position, instance in enumerate(chain):
                 followers = len(chain) - position - 1
                 try:
-                    yield from self._ask(instance, tokens_in, followers, used_fallback=position > 0)
+                    used_fallback = instance.id != first_choice.id
+                    yield from self._ask(instance, tokens_in, followers, used_fallback=used_fallback)
                 except ProviderFailure as failure:
                     status = "cancelled" if failure.kind is FailureKind.CANCELLED else "error"
                     self.failures.append(failure)
@@ -60,7 +61,7 @@ class Course:
                     status = "success"
                     return
         finally:
-            observed.call(self.request, chain[0], progress.attempts, self._result, progress.elapsed_ms(), status=status)
+            observed.call(first_choice, progress.attempts, self._result, progress.elapsed_ms(), status=status)
         raise gave_up(self.failures, progress.attempts, call_id=self.call_id, partial="".join(progress.shown))
 
     def _check(self) -> None:

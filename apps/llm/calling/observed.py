@@ -3,8 +3,7 @@
 import structlog
 
 from apps.llm.catalogue import InstanceConfig
-from apps.llm.failures import FailureKind
-from apps.llm.types import Attempt, CompletionRequest, CompletionResult
+from apps.llm.types import Attempt, CompletionResult
 from kernel import metrics
 
 log = structlog.get_logger("llm")
@@ -37,7 +36,6 @@ def attempt(provider_type: str, made: Attempt) -> None:
 
 
 def call(
-    request: CompletionRequest,
     first: InstanceConfig,
     attempts: list[Attempt],
     result: CompletionResult | None,
@@ -48,8 +46,6 @@ def call(
     """The whole call. ``first`` was to answer it; ``result`` is None when nobody did."""
     if result is None:
         metrics.LLM_CALLS.labels(label(first.model_id), status).inc()
-        if any(made.failure == FailureKind.BUDGET for made in attempts):
-            metrics.LLM_BUDGET_REFUSALS.labels("run" if request.run_budget else "tenant").inc()
         return
     model = label(attempts[-1].model_id)
     metrics.LLM_CALLS.labels(model, status).inc()

@@ -129,6 +129,7 @@ def reserve(
     budgets = budgets_of(quotas, request.run_budget, found)
     if found["refused"] is not None:
         refused = budgets[found["refused"]]
+        metrics.LLM_BUDGET_REFUSALS.labels("run" if found["refused"].startswith("run") else "tenant").inc()
         raise refused.refusal(most.nano_usd if refused.unit == "usd" else tokens_in + max_tokens)
     own = {"usd": most.nano_usd, "tokens": tokens_in + max_tokens}
     taken = [replace(budget, held=budget.held + own[budget.unit]) for budget in budgets.values()]

@@ -2,21 +2,17 @@
 
 import ipaddress
 import re
-import socket
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as WaitTimeout
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 
+from apps.llm.net.resolver import Address, NameUnknownError, addresses_of
 from kernel.errors import ValidationError
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-RESOLVE_LIMIT_S = 2.0
 URL_MAX_CHARS = 2048
 PORTS = {"http": 80, "https": 443}
 _NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*", re.ASCII)
@@ -24,10 +20,15 @@ _NUMERIC_END = re.compile(r"(^|\.)(0x[0-9a-f]*|[0-9]+)$", re.ASCII)
 _PATH = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@%/-]*", re.ASCII)
 # What clouds tell their machines about themselves, keys among it: a range does not open these, only the very address.
 _METADATA = frozenset(
-    ipaddress.ip_address(text) for text in ("169.254.169.254", "fd00:ec2::254", "100.100.100.200", "192.0.0.192")
-)
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "168.63.129.16", "192.0.0.192",
+         "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254"),
+    )
+)  # fmt: skip
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_resolvers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
+# Not public either, though not every version of ipaddress says so.
+_NOT_PUBLIC = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "64:ff9b:1::/48", "3fff::/20")))
 
 
 class AddressRefused(Exception):
@@ -45,10 +46,11 @@ class AllowList:
         return (host, port) in self.names or (host, None) in self.names
 
     def has(self, address: Address, port: int) -> bool:
-        for network, its_port in self.networks:
-            if address.version == network.version and address in network and its_port in (None, port):
-                return address not in _METADATA or network.num_addresses == 1
-        return False
+        return any(
+            address in network and (address not in _METADATA or network.num_addresses == 1)
+            for network, its_port in self.networks
+            if its_port in (None, port)
+        )
 
 
 def allow_list() -> AllowList:
@@ -58,15 +60,14 @@ def allow_list() -> AllowList:
 
 def permitted(address: Address, port: int, *, host: str = "") -> bool:
     """Whether a connection to this address may be made; ``host`` is the name that led to it."""
-    plain = _unwrapped(address)
-    allowed = allow_list()
-    if allowed.has(plain, port) or allowed.has(address, port):
-        return True
-    if plain in _METADATA or address in _METADATA:
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         return False
-    if host and allowed.has_name(host, port):
+    plain, allowed = _unwrapped(address), allow_list()
+    if plain in _METADATA or address in _METADATA:
+        return allowed.has(plain, port)
+    if allowed.has(plain, port) or allowed.has(address, port) or (host and allowed.has_name(host, port)):
         return True
-    return is_public(plain) and is_public(address)
+    return is_public(address)
 
 
 def is_public(address: Address) -> bool:
@@ -76,34 +77,24 @@ def is_public(address: Address) -> bool:
     wrapped = _unwrapped(address)
     if wrapped != address:
         return is_public(wrapped)
+    if address in _METADATA or any(address in network for network in _NOT_PUBLIC):
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 
-def resolve(host: str, port: int) -> list[Address]:
-    """Every address of the name, within RESOLVE_LIMIT_S. AddressRefused when there is none."""
+def checked(host: str, port: int, look: Callable[[], object] | None = None) -> tuple[Address, ...]:
+    """The addresses of the name, all of them permitted: one bad answer condemns the name.
+
+    AddressRefused, NameUnknownError. ``look`` is called a few times a second while the name is resolved and may raise.
+    """
     literal = _literal(host)
-    if literal is not None:
-        return [literal]
-    try:
-        found = _resolvers.submit(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM).result(RESOLVE_LIMIT_S)
-    except WaitTimeout as error:
-        raise TimeoutError(f"The name {host} was not resolved within {RESOLVE_LIMIT_S:g} s.") from error
-    except (OSError, UnicodeError) as error:
-        raise AddressRefused(f"The name {host} cannot be resolved.") from error
-    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found))
-
-
-def checked(host: str, port: int) -> list[Address]:
-    """The addresses of the name, all of them permitted: one bad answer condemns the name. AddressRefused."""
-    addresses = resolve(host, port)
+    addresses = addresses_of(host, look) if literal is None else (literal,)
     for address in addresses:
         if not permitted(address, port, host=host):
             raise AddressRefused(
                 f"{host} leads to {address}, which is not a public address. An operator can allow it with "
                 "AGENTIC_LLM_PRIVATE_HOSTS."
             )
-    if not addresses:
-        raise AddressRefused(f"The name {host} has no address.")
     return addresses
 
 
@@ -115,7 +106,7 @@ def checked_url(raw: str) -> str:
         addresses = checked(host, port)
         if parts.scheme == "http" and any(_is_public_only(address, host, port) for address in addresses):
             raise AddressRefused("Use https: over http the key and every message could be read on the way.")
-    except (AddressRefused, TimeoutError) as error:
+    except (AddressRefused, NameUnknownError) as error:
         raise ValidationError(
             f"base_url is refused: {error}",
             code="base_url_refused",

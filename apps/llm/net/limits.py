@@ -24,6 +24,7 @@ class CallLimits:
     cancelled: Callable[[], bool] | None = None
     ended_by: Ended | None = None
     read_bytes: int = field(default=0)
+    looked_at: float = field(default=0.0)  # when ``cancelled`` was last asked
 
     @classmethod
     def within(

@@ -18,9 +18,9 @@ import django
 
 django.setup()
 
-from apps.llm import budgets, pricing  # noqa: E402
 from apps.llm.catalogue import InstanceConfig  # noqa: E402
 from apps.llm.failures import ProviderFailure  # noqa: E402
+from apps.llm.money import budgets, pricing  # noqa: E402
 from apps.llm.providers.base import ProviderConfig  # noqa: E402
 from apps.llm.types import CompletionRequest, Message, RunBudget, Usage  # noqa: E402
 from apps.tenancy.resolver import tenant_config  # noqa: E402
