@@ -132,6 +132,8 @@ def main() -> None:
         setting.spawn("python", "-m", "devkit.llm_stub", "--port", str(port), name="llm-stub")
         url = f"http://127.0.0.1:{port}"
         setting.wait_for_http(f"{url}/v1/models", setting.spawned[-1])
+        from apps.llm.calling import afterwards
+
         plain, plain_stream = plain_calls(url)
         ours, our_stream = gateway_calls(prepared(url))
         for call in (plain, ours, plain_stream, our_stream):
@@ -153,6 +155,7 @@ def main() -> None:
             added["whole p99"].append(percentile(took["ours"], 0.99) - percentile(took["plain"], 0.99))
             rates["plain"].append(together(plain_stream, options.streams, options.seconds))
             rates["ours"].append(together(our_stream, options.streams, options.seconds))
+            assert afterwards.finish(), "books that are never settled"
             say(f"round {number + 1}: added {added['whole'][-1]:.2f} ms, first piece {added['first'][-1]:.2f} ms")
     whole, first = statistics.median(added["whole"]), statistics.median(added["first"])
     table(

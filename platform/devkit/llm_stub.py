@@ -1,7 +1,8 @@
 """A server that speaks the wires of OpenAI, Azure OpenAI and Ollama over real HTTP, without a model behind it.
 
 For tests, benchmarks and trying things out: `python -m devkit.llm_stub --port 8099`. The model's name that is asked
-for says what it answers (llm_stub_model.py lists them), so any process can ask for any fault.
+for says what it answers (llm_stub_model.py lists them), so any process can ask for any fault; a test in its process may
+lay an answer of its own into ``Stub.scripted``.
 """
 
 import argparse
@@ -20,6 +21,9 @@ from devkit.llm_stub_model import Ask, Reply, reply_to
 
 LOOK_S = 0.01  # how often a server that waits looks whether its client is still there
 KEY_REFUSED = "wrong-key"
+MAX_TOKENS_REFUSED = (
+    "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+)
 
 
 @dataclass
@@ -47,6 +51,9 @@ class Stub:
     def __init__(self) -> None:
         self.seen = Seen()
         self.url = ""
+        self.scripted: dict[str, Reply] = {}  # by model, before what its name says
+        self.pull_steps = wires.pull_steps()
+        self.refuses_max_tokens: set[str] = set()  # models, as those that reason do
         self.pulled: set[str] = set()
         self.loaded: set[str] = set()
 
@@ -68,7 +75,7 @@ class Stub:
                     self.seen.under_way -= 1
         except (ClientGone, ConnectionError):
             self.seen.closed_early += 1
-        except (asyncio.IncompleteReadError, ValueError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ValueError):  # or the server stops
             pass
         finally:
             writer.close()
@@ -92,7 +99,9 @@ class Stub:
             return await self._upkeep(exchange, wire, path, body)
         model = wire.model_of(path, body)
         self.seen.by_model[model] += 1
-        reply = reply_to(Ask(model, body, self.seen.by_model[model]))
+        if model in self.refuses_max_tokens and "max_tokens" in body:
+            return await exchange.whole(400, wire.error(MAX_TOKENS_REFUSED, "unsupported_parameter"))
+        reply = self.scripted.get(model) or reply_to(Ask(model, body, self.seen.by_model[model]))
         return await self._model(exchange, wire, model, reply, streaming=wire.wants_stream(body))
 
     async def _upkeep(self, exchange: "Exchange", wire: wires.Wire, path: str, body: dict[str, Any]) -> bool:
@@ -103,7 +112,7 @@ class Stub:
                     wire.stream_type, [b'{"error":"pull model manifest: file does not exist"}\n']
                 )
             self.pulled.add(model)
-            return await exchange.pieces(wire.stream_type, wires.pull_lines())
+            return await exchange.pieces(wire.stream_type, wires.ndjson(self.pull_steps))
         if path.startswith("/api/generate"):
             self.loaded.add(str(body.get("model", "")))
             return await exchange.whole(200, {"model": body.get("model"), "response": "", "done": True})

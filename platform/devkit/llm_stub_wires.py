@@ -39,14 +39,19 @@ def listing(path: str, pulled: list[str], loaded: list[str]) -> dict[str, Any]:
     return {"object": "list", "data": [{"id": "echo", "object": "model", "created": CREATED, "owned_by": "stub"}]}
 
 
-def pull_lines() -> list[bytes]:
+def pull_steps() -> list[dict[str, Any]]:
     """The progress of a download."""
     steps: list[dict[str, Any]] = [{"status": "pulling manifest"}]
     steps += [
         {"status": "pulling 1234", "digest": "sha256:1234", "total": 1000, "completed": n} for n in (0, 500, 1000)
     ]
     steps.append({"status": "success"})
-    return [json.dumps(step).encode() + b"\n" for step in steps]
+    return steps
+
+
+def ndjson(documents: list[dict[str, Any]]) -> list[bytes]:
+    """One line for each."""
+    return [json.dumps(document).encode() + b"\n" for document in documents]
 
 
 class OpenAIWire:
@@ -127,7 +132,7 @@ class OllamaWire:
             messages = [{"role": "assistant", "content": "", "tool_calls": _ollama_calls(reply)}]
         steps: list[dict[str, Any]] = [{"model": model, "message": message, "done": False} for message in messages]
         steps.append({"model": model, "message": {"role": "assistant", "content": ""}, **_ollama_end(reply)})
-        return [json.dumps(step).encode() + b"\n" for step in steps]
+        return ndjson(steps)
 
 
 def _call(name: str, arguments: str, number: int) -> dict[str, Any]:

@@ -380,6 +380,7 @@ LLM: dict[str, tuple[str, str]] = {
     "llm:limits-apart": ("issue 4", "Streams that are read in turn keep their own limits."),
     "llm:no-stale-connection": ("issue 4", "A connection closed while idle is not a provider's failure."),
     "llm:tls-names": ("R32", "A certificate must be of the provider's name, whatever address is called."),
+    "llm:one-way-out": ("R32", "Connections to the outside are made in one place, which checks where they go."),
     # -- providers' wires
     "llm:wire-complete": ("SPEC 11", "Each adapter gives the provider's text, usage and model."),
     "llm:wire-stream": ("SPEC 11", "Each adapter gives the text as it comes."),

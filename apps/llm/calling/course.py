@@ -1,13 +1,14 @@
 """The course of one call of the gateway: each candidate in turn, until one gives a whole answer."""
 
 from collections.abc import Generator
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import structlog
 from django.db import Error as DatabaseError
 
-from apps.llm.calling import observed, structured
+from apps.llm.calling import afterwards, observed, structured
 from apps.llm.calling.candidates import candidates_for
 from apps.llm.calling.tries import Bill, Progress, Tries
 from apps.llm.catalogue import InstanceConfig
@@ -109,7 +110,8 @@ class Course:
             raise
         finally:
             cost = pricing.cost_of(bill.usage, price)
-            self._settle(hold, bill, cost, tries=len(progress.attempts) - tries_before)
+            tries, latency_ms = len(progress.attempts) - tries_before, progress.elapsed_ms()
+            afterwards.do(partial(_settle, self.call_id, hold, bill, cost, tries, latency_ms))
         self._result = CompletionResult(
             call_id=self.call_id,
             text=answer.text,
@@ -152,12 +154,10 @@ class Course:
                 f"{tries.instance.name} gave no answer that fits the schema, even when asked again. {misfit}",
             ) from misfit
 
-    def _settle(self, hold: budgets.Hold, bill: Bill, cost: Cost, *, tries: int) -> None:
-        """An answer is not thrown away because the books cannot be written: what was held stays held, then counts."""
-        latency_ms = self.progress.elapsed_ms()
-        try:
-            budgets.settle(
-                hold, usage=bill.usage, cost=cost, outcome=bill.outcome, attempts=tries, latency_ms=latency_ms
-            )
-        except (DatabaseError, UnavailableError) as error:
-            log.warning("llm_call_not_settled", call=str(self.call_id), error=type(error).__name__)
+
+def _settle(call_id: UUID, hold: budgets.Hold, bill: Bill, cost: Cost, tries: int, latency_ms: float) -> None:
+    """When the books cannot be written, what was held stays held, and counts as spent in the end."""
+    try:
+        budgets.settle(hold, usage=bill.usage, cost=cost, outcome=bill.outcome, attempts=tries, latency_ms=latency_ms)
+    except (DatabaseError, UnavailableError) as error:
+        log.warning("llm_call_not_settled", call=str(call_id), error=type(error).__name__)

@@ -88,8 +88,9 @@ class GuardedStream(httpcore2.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         limits = _limits()
         while True:
-            self._sock.settimeout(_patience(limits))
+            wait_s = _patience(limits)
             try:
+                self._sock.settimeout(wait_s)
                 data = self._sock.recv(max_bytes)
                 break
             except TimeoutError:
@@ -111,8 +112,9 @@ class GuardedStream(httpcore2.NetworkStream):
             self._has_answered, self._is_used = False, True
         left = memoryview(buffer)
         while left:
-            self._sock.settimeout(_patience(limits))
+            wait_s = _patience(limits)
             try:
+                self._sock.settimeout(wait_s)
                 left = left[self._sock.send(left) :]
             except TimeoutError:
                 continue

@@ -1,10 +1,10 @@
 """The one factory of HTTP clients for providers, and what their failures mean."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpcore2
 import httpx2
@@ -78,36 +78,31 @@ def provider_client(*, base_url: str, headers: dict[str, str] | None = None, poo
     )
 
 
-class _Steps(Generic[T]):
-    """No generator: closing one of those before its first step would close nothing below it."""
-
-    def __init__(self, limits: CallLimits, steps: Iterator[T]) -> None:
-        self._limits, self._steps = limits, steps
-
-    def __iter__(self) -> Iterator[T]:
-        return self
-
-    def __next__(self) -> T:
-        try:
-            with limited(self._limits):
-                return next(self._steps)
-        except BaseException:  # StopIteration too: nothing comes after it
-            self.close()
-            raise
-
-    def close(self) -> None:
-        close: Any = getattr(self._steps, "close", None)
-        if close is not None:
-            with limited(self._limits):
-                close()
-
-
-def stepwise(limits: CallLimits, steps: Iterator[T]) -> _Steps[T]:
+def stepwise(limits: CallLimits, steps: Iterator[T]) -> Generator[T, None, None]:
     """The same items; each is waited for within ``limits``, also when other streams are read in between.
 
-    Closing this closes ``steps``, as does its end.
+    Closing this closes ``steps``, also before the first item.
     """
-    return _Steps(limits, steps)
+    taken = _taken(limits, steps)
+    next(taken)
+    return taken
+
+
+def _taken(limits: CallLimits, steps: Iterator[T]) -> Generator[T, None, None]:
+    try:
+        yield cast(T, None)  # stepwise leaves it here: a generator that has not begun would not come to its finally
+        while True:
+            with limited(limits):
+                try:
+                    item = next(steps)
+                except StopIteration:
+                    return
+            yield item
+    finally:
+        close: Any = getattr(steps, "close", None)
+        if close is not None:
+            with limited(limits):
+                close()
 
 
 _ENDED = {

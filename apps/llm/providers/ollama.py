@@ -6,11 +6,16 @@ from typing import Any
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.client import provider_client
 from apps.llm.net.limits import CallLimits
-from apps.llm.providers import wire
+from apps.llm.providers import parts, wire
 from apps.llm.providers.base import ProviderAnswer, ProviderCall, ProviderConfig, PullProgress, RemoteModel
-from apps.llm.types import Message, ToolCall, Usage
+from apps.llm.types import MAX_TOOL_CALLS, Message, ToolCall, Usage
 
-OPTIONS = ("num_ctx", "num_gpu", "num_thread", "repeat_penalty", "seed", "top_k", "top_p", "min_p", "mirostat")
+# What Ollama reads below "options"; it ignores these without a word where it does not expect them.
+OPTIONS = frozenset({
+    "frequency_penalty", "low_vram", "main_gpu", "min_p", "mirostat", "mirostat_eta", "mirostat_tau", "num_batch",
+    "num_ctx", "num_gpu", "num_keep", "num_thread", "penalize_newline", "presence_penalty", "repeat_last_n",
+    "repeat_penalty", "seed", "temperature", "tfs_z", "top_k", "top_p", "typical_p", "use_mmap",
+})  # fmt: skip
 
 
 class OllamaAdapter:
@@ -26,33 +31,35 @@ class OllamaAdapter:
 
     def complete(self, call: ProviderCall) -> ProviderAnswer:
         answer = self._wire.fetch("POST", "api/chat", call.limits, self._body(call, stream=False))
-        _refuse_error(answer)
+        self._wire.refuse_error(answer)
         message = answer.get("message")
         if not isinstance(message, dict) or answer.get("done") is not True:
-            wire.garbage("The answer has no message.")
-        return _answer(answer, wire.text_of(message.get("content")), wire.calls_of(message.get("tool_calls")), call)
+            parts.garbage("The answer has no message.")
+        return _answer(answer, parts.text_of(message.get("content")), parts.calls_of(message.get("tool_calls")), call)
 
     def stream(self, call: ProviderCall) -> Iterator[str | ProviderAnswer]:
         pieces: list[str] = []
-        calls: list[Any] = []
+        calls: list[ToolCall] = []
         lines = self._wire.lines("api/chat", call.limits, self._body(call, stream=True))
         try:
             for line in lines:
                 if not line:
                     continue
-                step = wire.document(line)
-                _refuse_error(step)
+                step = parts.document(line)
+                self._wire.refuse_error(step)
                 message = step.get("message")
                 if not isinstance(message, dict):
-                    wire.garbage("A step of the stream has no message.")
-                calls += message.get("tool_calls") or []
-                wire.calls_of(calls)
-                if piece := wire.text_of(message.get("content")):
+                    parts.garbage("A step of the stream has no message.")
+                for call_out in parts.list_of(message.get("tool_calls")):
+                    calls.append(parts.call_of(call_out, len(calls)))
+                    if len(calls) > MAX_TOOL_CALLS:
+                        parts.garbage(f"It calls more than {MAX_TOOL_CALLS} tools at once.")
+                if piece := parts.text_of(message.get("content")):
                     pieces.append(piece)
                     yield piece
                 if step.get("done") is True:
                     wire.drain(lines, call.limits)
-                    yield _answer(step, "".join(pieces), wire.calls_of(calls), call)
+                    yield _answer(step, "".join(pieces), tuple(calls), call)
                     return
             raise ProviderFailure(FailureKind.CONNECTION, "It ended before the answer did.")
         except ProviderFailure as failure:
@@ -66,7 +73,7 @@ class OllamaAdapter:
 
     def warm_up(self, model_id: str, limits: CallLimits) -> None:
         """A request without a prompt loads the model and keeps it for keep_alive."""
-        _refuse_error(
+        self._wire.refuse_error(
             self._wire.fetch("POST", "api/generate", limits, {**self._keep(), "model": model_id, "stream": False})
         )
 
@@ -76,14 +83,14 @@ class OllamaAdapter:
         try:
             for line in lines:
                 if line:
-                    step = wire.document(line)
-                    _refuse_error(step)
-                    status = wire.text_of(step.get("status"))[: wire.DETAIL_CHARS]
+                    step = parts.document(line)
+                    self._wire.refuse_error(step)
+                    status = parts.text_of(step.get("status"))[: wire.DETAIL_CHARS]
                     total = step.get("total")
                     yield PullProgress(
                         status,
-                        wire.count_of(step.get("completed")) if total is not None else None,
-                        wire.count_of(total) if total is not None else None,
+                        parts.count_of(step.get("completed"), parts.BYTES_MAX) if total is not None else None,
+                        parts.count_of(total, parts.BYTES_MAX) if total is not None else None,
                     )
         finally:
             lines.close()
@@ -96,10 +103,10 @@ class OllamaAdapter:
     def _names(self, path: str, limits: CallLimits) -> list[tuple[str, int | None]]:
         found = self._wire.fetch("GET", path, limits).get("models")
         if not isinstance(found, list):
-            wire.garbage("The list of models is no list.")
+            parts.garbage("The list of models is no list.")
         names = [(one.get("name"), one.get("size")) for one in found if isinstance(one, dict)]
         return [
-            (name[: wire.NAME_MAX_CHARS], size if isinstance(size, int) else None)
+            (parts.name_of(name, ""), parts.count_of(size, parts.BYTES_MAX) if isinstance(size, int) else None)
             for name, size in names
             if isinstance(name, str)
         ]
@@ -116,34 +123,27 @@ class OllamaAdapter:
         if call.stop:
             options["stop"] = list(call.stop)
         body: dict[str, Any] = {
-            **{name: value for name, value in call.parameters.items() if name not in options},
+            **{name: value for name, value in call.parameters.items() if name not in OPTIONS},
             **self._keep(),
             "model": call.model_id,
             "messages": [_message(message) for message in call.messages],
             "stream": stream,
             "options": options,
+            "truncate": False,  # else it drops the oldest messages without a word (before 0.12.6 it does so anyway)
         }
         if call.tools and call.tool_choice != "none":
             # Ollama has no tool_choice: where one tool is meant, it is the only one offered.
             meant = [tool for tool in call.tools if tool.name == call.tool_choice]
-            body["tools"] = wire.tools_out(meant or call.tools)
+            body["tools"] = parts.tools_out(meant or call.tools)
         if call.response_schema is not None:
             body["format"] = call.response_schema
         return body
 
 
 def _answer(step: dict[str, Any], text: str, calls: tuple[ToolCall, ...], call: ProviderCall) -> ProviderAnswer:
-    usage: Usage | None = wire.usage_of(step.get("prompt_eval_count"), step.get("eval_count"))
-    finish = wire.finish_of(step.get("done_reason"), calls)
-    return ProviderAnswer(text, finish, wire.name_of(step.get("model"), call.model_id), calls, usage)
-
-
-def _refuse_error(step: dict[str, Any]) -> None:
-    """Ollama reports what goes wrong in mid-answer with status 200."""
-    if "error" in step:
-        said = step["error"] if isinstance(step["error"], str) else "an error"
-        kind = FailureKind.NOT_FOUND if "not found" in said or "does not exist" in said else FailureKind.GARBAGE
-        raise ProviderFailure(kind, f"It says: {said}"[: wire.DETAIL_CHARS])
+    usage: Usage | None = parts.usage_of(step.get("prompt_eval_count"), step.get("eval_count"))
+    finish = parts.finish_of(step.get("done_reason"), calls)
+    return ProviderAnswer(text, finish, parts.name_of(step.get("model"), call.model_id), calls, usage)
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from collections.abc import Generator, Iterator
 from typing import Any
 
+from pydantic_core import to_json
+
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.addresses import host_of
 from apps.llm.net.client import provider_client
 from apps.llm.net.limits import CallLimits
-from apps.llm.providers import wire
+from apps.llm.providers import parts, wire
 from apps.llm.providers.base import ProviderAnswer, ProviderCall, ProviderConfig, PullProgress, RemoteModel
 from apps.llm.types import MAX_TOOL_CALLS, Message, Usage
 
@@ -20,6 +22,8 @@ class OpenAIStyleAdapter:
 
     def __init__(self, config: ProviderConfig) -> None:
         self._config = config
+        self._is_openai = host_of(config.base_url) == OPENAI_HOST
+        self._want_newer_name: set[str] = set()
         self._wire = wire.Wire(
             provider_client(base_url=config.base_url, headers=self.headers(config), pool_size=config.max_concurrency),
             config.api_key,
@@ -37,17 +41,24 @@ class OpenAIStyleAdapter:
         return "models"
 
     def complete(self, call: ProviderCall) -> ProviderAnswer:
-        answer = self._wire.fetch("POST", self.path(call.model_id), call.limits, self._body(call))
+        path = self.path(call.model_id)
+        try:
+            answer = self._wire.fetch("POST", path, call.limits, body := self._body(call))
+        except ProviderFailure as failure:
+            if not self._learns_name(call, body, failure):
+                raise
+            answer = self._wire.fetch("POST", path, call.limits, self._body(call))
+        self._wire.refuse_error(answer)
         choices = answer.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         message = choice.get("message") if isinstance(choice, dict) else None
         if not isinstance(choice, dict) or not isinstance(message, dict):
-            wire.garbage("The answer has no message.")
-        calls = wire.calls_of(message.get("tool_calls"))
+            parts.garbage("The answer has no message.")
+        calls = parts.calls_of(message.get("tool_calls"))
         return ProviderAnswer(
-            text=wire.text_of(message.get("content")),
-            finish_reason=wire.finish_of(choice.get("finish_reason"), calls),
-            model_id=wire.name_of(answer.get("model"), call.model_id),
+            text=parts.text_of(message.get("content")),
+            finish_reason=parts.finish_of(choice.get("finish_reason"), calls),
+            model_id=parts.name_of(answer.get("model"), call.model_id),
             tool_calls=calls,
             usage=_usage(answer.get("usage")),
         )
@@ -58,11 +69,15 @@ class OpenAIStyleAdapter:
         lines = self._wire.lines(self.path(call.model_id), call.limits, body)
         try:
             for event in _events(lines):
+                self._wire.refuse_error(event)
                 if piece := whole.take(event):
                     yield piece
             wire.drain(lines, call.limits)
         except ProviderFailure as failure:
-            raise wire.broken(failure, shown=bool(whole.pieces)) from failure
+            if not self._learns_name(call, body, failure):
+                raise wire.broken(failure, shown=bool(whole.pieces)) from failure
+            yield from self.stream(call)
+            return
         finally:
             lines.close()
         yield whole.answer()
@@ -70,9 +85,9 @@ class OpenAIStyleAdapter:
     def list_models(self, limits: CallLimits) -> list[RemoteModel]:
         found = self._wire.fetch("GET", self.models_path(), limits).get("data")
         if not isinstance(found, list):
-            wire.garbage("The list of models is no list.")
+            parts.garbage("The list of models is no list.")
         names = [one.get("id") for one in found if isinstance(one, dict)]
-        return [RemoteModel(name[: wire.NAME_MAX_CHARS]) for name in names if isinstance(name, str)]
+        return [RemoteModel(parts.name_of(name, "")) for name in names if isinstance(name, str)]
 
     def warm_up(self, model_id: str, limits: CallLimits) -> None:
         """One token, so that a server that loads models on demand has loaded it."""
@@ -84,20 +99,33 @@ class OpenAIStyleAdapter:
     def close(self) -> None:
         self._wire.close()
 
+    def _learns_name(self, call: ProviderCall, sent: dict[str, Any], failure: ProviderFailure) -> bool:
+        """Whether it was refused for calling the tokens' limit by its older name. Most servers know that one only;
+        models that reason, on Azure and behind proxies too, want the newer one and say so. Each is asked wrongly once.
+        """
+        if (
+            failure.kind is FailureKind.BAD_REQUEST
+            and "max_completion_tokens" in failure.detail
+            and "max_tokens" in sent
+        ):
+            self._want_newer_name.add(call.model_id)
+            return True
+        return False
+
     def _body(self, call: ProviderCall) -> dict[str, Any]:
-        is_openai = host_of(self._config.base_url) == OPENAI_HOST  # others know the older name only
+        newer = self._is_openai or call.model_id in self._want_newer_name
         body: dict[str, Any] = {
             **call.parameters,
             "model": call.model_id,
             "messages": [_message(message) for message in call.messages],
-            "max_completion_tokens" if is_openai else "max_tokens": call.max_tokens,
+            "max_completion_tokens" if newer else "max_tokens": call.max_tokens,
         }
         if call.temperature is not None:
             body["temperature"] = call.temperature
         if call.stop:
             body["stop"] = list(call.stop)
         if call.tools:
-            body["tools"] = wire.tools_out(call.tools)
+            body["tools"] = parts.tools_out(call.tools)
             body["tool_choice"] = (
                 call.tool_choice
                 if call.tool_choice in ("auto", "none", "required")
@@ -121,10 +149,8 @@ class _Whole:
 
     def take(self, chunk: dict[str, Any]) -> str:
         """Add a chunk; the text that it brought."""
-        if "error" in chunk:
-            wire.garbage("The stream carries an error.")
         self.usage = _usage(chunk.get("usage")) or self.usage
-        self.model_id = wire.name_of(chunk.get("model"), self.model_id)
+        self.model_id = parts.name_of(chunk.get("model"), self.model_id)
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -133,9 +159,9 @@ class _Whole:
         delta = choice.get("delta")
         if not isinstance(delta, dict):
             return ""
-        for fragment in delta.get("tool_calls") or ():
+        for fragment in parts.list_of(delta.get("tool_calls")):
             self._add(fragment)
-        piece = wire.text_of(delta.get("content"))
+        piece = parts.text_of(delta.get("content"))
         if piece:
             self.pieces.append(piece)
         return piece
@@ -144,15 +170,15 @@ class _Whole:
         function = fragment.get("function") if isinstance(fragment, dict) else None
         index = fragment.get("index") if isinstance(fragment, dict) else None
         if not isinstance(fragment, dict) or not isinstance(function, dict) or not isinstance(index, int):
-            wire.garbage("A tool call in the stream is none.")
+            parts.garbage("A tool call in the stream is none.")
         if index not in self.fragments and len(self.fragments) >= MAX_TOOL_CALLS:
-            wire.garbage(f"It calls more than {MAX_TOOL_CALLS} tools at once.")
+            parts.garbage(f"It calls more than {MAX_TOOL_CALLS} tools at once.")
         held = self.fragments.setdefault(index, {"id": "", "name": "", "arguments": ""})
-        held["id"] = held["id"] or wire.text_of(fragment.get("id"))
-        held["name"] += wire.text_of(function.get("name"))
-        held["arguments"] += wire.text_of(function.get("arguments"))
-        if len(held["arguments"]) > wire.ARGUMENTS_MAX_BYTES:
-            wire.garbage(f"The arguments of a tool call exceed {wire.ARGUMENTS_MAX_BYTES} bytes.")
+        held["id"] = held["id"] or parts.text_of(fragment.get("id"))
+        held["name"] += parts.text_of(function.get("name"))
+        held["arguments"] += parts.text_of(function.get("arguments"))
+        if max(len(held["name"]), len(held["arguments"])) > parts.ARGUMENTS_MAX_BYTES:
+            parts.garbage(f"The arguments of a tool call exceed {parts.ARGUMENTS_MAX_BYTES} bytes.")
 
     def answer(self) -> ProviderAnswer:
         """The whole; a stream that did not say why it ended was cut."""
@@ -160,13 +186,13 @@ class _Whole:
             raise wire.broken(
                 ProviderFailure(FailureKind.CONNECTION, "It ended before the answer did."), shown=bool(self.pieces)
             )
-        calls = wire.calls_of(
+        calls = parts.calls_of(
             [
                 {"id": one["id"], "function": {"name": one["name"], "arguments": one["arguments"]}}
                 for _, one in sorted(self.fragments.items())
             ]
         )
-        finish = wire.finish_of(self.finish, calls)
+        finish = parts.finish_of(self.finish, calls)
         return ProviderAnswer("".join(self.pieces), finish, self.model_id, calls, self.usage)
 
 
@@ -180,9 +206,9 @@ def _events(lines: Iterator[bytes]) -> Generator[dict[str, Any], None, None]:
             event, data = b"\n".join(data), []
             if event.strip() == DONE:
                 return
-            yield wire.document(event)
+            yield parts.document(event)
         elif line and not data and line.lstrip()[:1] in (b"<", b"{"):
-            wire.garbage("The answer is no stream of events.")
+            parts.garbage("The answer is no stream of events.")
 
 
 def _usage(found: object) -> Usage | None:
@@ -190,7 +216,7 @@ def _usage(found: object) -> Usage | None:
         return None
     details = found.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    return wire.usage_of(found.get("prompt_tokens"), found.get("completion_tokens"), cached)
+    return parts.usage_of(found.get("prompt_tokens"), found.get("completion_tokens"), cached)
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -201,7 +227,7 @@ def _message(message: Message) -> dict[str, Any]:
             {
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": wire.to_json(call.arguments).decode()},
+                "function": {"name": call.name, "arguments": to_json(call.arguments).decode()},
             }
             for call in message.tool_calls
         ]

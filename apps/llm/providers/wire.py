@@ -1,32 +1,30 @@
-"""What all wires share: one request and its failure, streams line by line, and the parts of an answer, none believed
-before it was looked at.
-"""
+"""What all wires share: one request and what its failure means, and streams line by line."""
 
 import re
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NoReturn
+from typing import Any
 
 import httpx2
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.client import failure_of, stepwise
 from apps.llm.net.limits import CallLimits, limited
-from apps.llm.types import MAX_TOOL_CALLS, FinishReason, ToolCall, ToolSpec, Usage
+from apps.llm.providers.parts import document, garbage
 
-ARGUMENTS_MAX_BYTES = 65_536
 LINE_MAX_BYTES = 1_048_576
-TOKENS_MAX = 10**9
-NAME_MAX_CHARS = 255
 DETAIL_CHARS = 300
 DRAIN_S = 0.1
+RETRY_AFTER_MAX_S = 86_400.0
 _TOO_LONG = re.compile(
     r"context.{0,20}(length|window|size)|maximum.{0,20}tokens|too many tokens|prompt is too long|input length", re.I
 )
+_MAY_MEAN_TOO_LONG = (400, 413, 422)
+_CONTROL = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]+")
 _BY_STATUS = {
     401: FailureKind.AUTH,
     403: FailureKind.AUTH,
@@ -75,6 +73,18 @@ class Wire:
         finally:
             response.close()
 
+    def refuse_error(self, answer: dict[str, Any]) -> None:
+        """An error that comes with status 200, as Ollama and OpenRouter tell what goes wrong in mid-answer."""
+        if not answer.get("error"):
+            return
+        said, code = _error_in(answer)
+        kind = FailureKind.GARBAGE
+        if _is_too_long(said, code):
+            kind = FailureKind.CONTEXT_LENGTH
+        elif "not found" in said or "does not exist" in said:
+            kind = FailureKind.NOT_FOUND
+        raise ProviderFailure(kind, f"It says: {self._shown(said) or 'an error'}"[:DETAIL_CHARS])
+
     def close(self) -> None:
         self._client.close()
 
@@ -85,11 +95,11 @@ class Wire:
         kind = _BY_STATUS.get(status) or (FailureKind.SERVER if status >= 500 else FailureKind.BAD_REQUEST)
         if status < 400:
             kind = FailureKind.GARBAGE
-        if 400 <= status < 500 and (code == "context_length_exceeded" or (status != 429 and _TOO_LONG.search(said))):
+        if status in _MAY_MEAN_TOO_LONG and _is_too_long(said, code):
             kind = FailureKind.CONTEXT_LENGTH
         if code == "insufficient_quota":  # a 429 that no waiting mends
             kind = FailureKind.AUTH
-        shown = said.replace(self._key, "(key)") if self._key else said
+        shown = self._shown(said)
         return ProviderFailure(
             kind,
             f"It answered {status}{': ' if shown else ''}{shown}"[:DETAIL_CHARS],
@@ -97,88 +107,18 @@ class Wire:
             retry_after_s=retry_after(response.headers),
         )
 
+    def _shown(self, said: str) -> str:
+        """The provider's words as they may be seen: without the key, and on one line."""
+        return _CONTROL.sub(" ", said.replace(self._key, "(key)") if self._key else said).strip()
+
 
 _TYPE = {"Content-Type": "application/json"}
-
-
-def garbage(what: str) -> NoReturn:
-    """The answer is none."""
-    raise ProviderFailure(FailureKind.GARBAGE, what)
-
-
-def document(body: bytes | str) -> dict[str, Any]:
-    """The JSON object in ``body``; GARBAGE otherwise."""
-    try:
-        found = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise ProviderFailure(FailureKind.GARBAGE, "The answer is not JSON.") from error
-    if not isinstance(found, dict):
-        garbage("The answer is not a JSON object.")
-    return found
-
-
-def text_of(value: object) -> str:
-    """A text that PostgreSQL and JSON can hold; absent is empty."""
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        garbage("The answer's text is no text.")
-    return value.replace("\0", "") if "\0" in value else value
-
-
-def name_of(value: object, otherwise: str) -> str:
-    """The model that says it answered."""
-    return value[:NAME_MAX_CHARS] if isinstance(value, str) and value else otherwise
-
-
-def count_of(value: object) -> int:
-    """A number of tokens: whole, not negative, not absurd."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    return min(max(0, value), TOKENS_MAX)
-
-
-def usage_of(tokens_in: object, tokens_out: object, cached: object = None) -> Usage | None:
-    """None when the provider did not count."""
-    if tokens_in is None and tokens_out is None:
-        return None
-    whole = count_of(tokens_in)
-    return Usage(whole, count_of(tokens_out), min(whole, count_of(cached)))
-
-
-def finish_of(value: object, calls: Sequence[ToolCall]) -> FinishReason:
-    """Why the answer ended, in our words."""
-    if calls:
-        return "tool_calls"
-    if value in ("length", "content_filter"):
-        return value
-    return "stop"
-
-
-def calls_of(found: object) -> tuple[ToolCall, ...]:
-    """Tool calls in the shape that OpenAI and Ollama share: {id?, function: {name, arguments}}."""
-    if not found:
-        return ()
-    if not isinstance(found, list):
-        garbage("The tool calls are no list.")
-    if len(found) > MAX_TOOL_CALLS:
-        garbage(f"It calls {len(found)} tools at once; {MAX_TOOL_CALLS} are the most.")
-    return tuple(_call_of(call, number) for number, call in enumerate(found))
-
-
-def tools_out(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:
-    """Tools as OpenAI and Ollama want them offered."""
-    return [
-        {
-            "type": "function",
-            "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters},
-        }
-        for tool in tools
-    ]
+_ENDED_BY_US = (FailureKind.TIMEOUT, FailureKind.TOO_LARGE, FailureKind.CANCELLED)
 
 
 def retry_after(headers: httpx2.Headers) -> float | None:
-    """Seconds until the provider wants to be asked again: retry-after-ms, or Retry-After as seconds or as a date."""
+    """Seconds until the provider wants to be asked again, a day at most: retry-after-ms, or Retry-After as seconds or
+    as a date."""
     try:
         if (milliseconds := headers.get("retry-after-ms")) is not None:
             seconds = float(milliseconds) / 1000
@@ -190,12 +130,12 @@ def retry_after(headers: httpx2.Headers) -> float | None:
             seconds = (parsedate_to_datetime(stated) - datetime.now(UTC)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(0.0, seconds), 1e9) if seconds == seconds else None
+    return min(max(0.0, seconds), RETRY_AFTER_MAX_S) if seconds == seconds else None
 
 
 def broken(failure: ProviderFailure, *, shown: bool) -> ProviderFailure:
-    """The failure of a stream: after its first piece, a cut or nonsense means that it was interrupted."""
-    if shown and failure.kind in (FailureKind.CONNECTION, FailureKind.GARBAGE):
+    """The failure of a stream: after its first piece, whatever the provider does wrong is an interruption."""
+    if shown and failure.kind not in _ENDED_BY_US:
         return ProviderFailure(FailureKind.INTERRUPTED, f"The stream broke off. {failure.detail}")
     return failure
 
@@ -208,34 +148,21 @@ def drain(lines: Iterator[bytes], limits: CallLimits) -> None:
             pass
 
 
-def _call_of(call: object, number: int) -> ToolCall:
-    function = call.get("function") if isinstance(call, dict) else None
-    if not isinstance(call, dict) or not isinstance(function, dict):
-        garbage("A tool call is no object.")
-    name, arguments = function.get("name"), function.get("arguments")
-    if not isinstance(name, str) or not 0 < len(name) <= NAME_MAX_CHARS:
-        garbage("A tool call names no tool.")
-    if isinstance(arguments, str):
-        if len(arguments) > ARGUMENTS_MAX_BYTES:
-            garbage(f"The arguments of a tool call exceed {ARGUMENTS_MAX_BYTES} bytes.")
-        arguments = document(arguments) if arguments.strip() else {}
-    if not isinstance(arguments, dict):
-        garbage("The arguments of a tool call are no object.")
-    if len(to_json(arguments)) > ARGUMENTS_MAX_BYTES:
-        garbage(f"The arguments of a tool call exceed {ARGUMENTS_MAX_BYTES} bytes.")
-    identity = call.get("id")
-    return ToolCall(
-        identity[:NAME_MAX_CHARS] if isinstance(identity, str) and identity else f"call_{number}", name, arguments
-    )
+def _is_too_long(said: str, code: str) -> bool:
+    return code == "context_length_exceeded" or _TOO_LONG.search(said) is not None
 
 
 def _error_of(body: bytes) -> tuple[str, str]:
-    """(message, code) of an error's body: {"error": {message, code}} or {"error": text}."""
     try:
         found = from_json(body)
     except ValueError:
         return "", ""
-    error = found.get("error") if isinstance(found, dict) else None
+    return _error_in(found) if isinstance(found, dict) else ("", "")
+
+
+def _error_in(found: dict[str, Any]) -> tuple[str, str]:
+    """(message, code) of an error: {"error": {message, code}} or {"error": text}."""
+    error = found.get("error")
     if isinstance(error, str):
         return error, ""
     if not isinstance(error, dict):
@@ -245,7 +172,10 @@ def _error_of(body: bytes) -> tuple[str, str]:
 
 
 def _encoded(body: dict[str, Any] | None) -> bytes | None:
-    return None if body is None else to_json(body)
+    try:
+        return None if body is None else to_json(body)
+    except PydanticSerializationError as error:  # half of a surrogate pair, which JSON's escapes let in
+        raise ProviderFailure(FailureKind.BAD_REQUEST, "The request holds text that is no valid Unicode.") from error
 
 
 def _split(chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:

@@ -4,28 +4,17 @@ import os
 import time
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
 
 import openai
 import pytest
 
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.limits import CallLimits
-from apps.llm.providers.azure import AzureAdapter
-from apps.llm.providers.base import Adapter, ProviderAnswer, ProviderCall, ProviderConfig
-from apps.llm.providers.ollama import OllamaAdapter
-from apps.llm.providers.openai_style import OpenAIStyleAdapter
-from apps.llm.types import Message, ToolCall, ToolSpec, Usage
+from apps.llm.providers.base import Adapter
+from apps.llm.types import Message, ToolCall, Usage
 from devkit.llm_stub import Stub, running_stub
 from tests.clients import wait_for
-
-KEY = "sk-the-very-secret-key-0123456789"
-ADAPTERS: dict[str, tuple[type[Adapter], str]] = {
-    "openai": (OpenAIStyleAdapter, "/v1"),
-    "azure": (AzureAdapter, ""),
-    "ollama": (OllamaAdapter, ""),
-}
-LOOK = ToolSpec("look", "Looks something up.", {"type": "object", "properties": {"q": {"type": "string"}}})
+from tests.integration.llm.wire_clients import ADAPTERS, KEY, LOOK, call, failure, make, streamed
 
 
 @pytest.fixture(scope="module")
@@ -44,33 +33,6 @@ def adapter(kind: str, stub: Stub) -> Iterator[Adapter]:
     made = make(kind, stub)
     yield made
     made.close()
-
-
-def make(kind: str, stub: Stub, key: str = KEY, **more: Any) -> Adapter:
-    """An adapter for the stub."""
-    maker, path = ADAPTERS[kind]
-    return maker(ProviderConfig(uuid4(), None, "stub", kind, stub.url + path, 1, api_key=key, **more))
-
-
-def call(model: str, text: str = "Hello there", *, limit_s: float = 5.0, **fields: Any) -> ProviderCall:
-    limits = fields.pop("limits", None) or CallLimits.within(limit_s, first_byte_s=fields.pop("first_byte_s", None))
-    messages = fields.pop("messages", (Message("system", "Be brief."), Message("user", text)))
-    return ProviderCall(model, messages, limits, fields.pop("max_tokens", 64), **fields)
-
-
-def streamed(adapter: Adapter, asked: ProviderCall) -> tuple[list[str], ProviderAnswer]:
-    """The pieces and the whole."""
-    *pieces, whole = adapter.stream(asked)
-    assert isinstance(whole, ProviderAnswer)
-    return [piece for piece in pieces if isinstance(piece, str)], whole
-
-
-def failure(adapter: Adapter, asked: ProviderCall, *, stream: bool = False) -> ProviderFailure:
-    """What goes wrong."""
-    with pytest.raises(ProviderFailure) as raised:
-        _ = streamed(adapter, asked) if stream else adapter.complete(asked)
-    assert KEY not in f"{raised.value!r} {raised.value.detail}"
-    return raised.value
 
 
 @pytest.mark.requirement("llm:wire-complete")
@@ -138,6 +100,40 @@ def test_a_tool_is_called_and_its_result_answered(adapter: Adapter) -> None:
     assert adapter.complete(call("tool", messages=turns, tools=(LOOK,))).text == "The tool gave: a gene"
 
 
+@pytest.mark.requirement("llm:wire-tools")
+def test_turns_with_tools_keep_everything_in_the_wires_own_shape(adapter: Adapter, kind: str, stub: Stub) -> None:
+    calls = (ToolCall("a", "look", {"q": "È"}), ToolCall("b", "list", {}))
+    turns = (
+        Message("assistant", "I look.", tool_calls=calls),
+        Message("tool", "a gene", tool_call_id="a", name="look"),
+        Message("tool", "", tool_call_id="b", name="list"),
+    )
+
+    adapter.complete(call("echo", messages=(Message("user", "È?"), *turns)))
+    asked, said, first, second = stub.seen.last_body["messages"]
+
+    assert asked == {"role": "user", "content": "È?"}
+    assert (said["role"], said["content"]) == ("assistant", "I look.")
+    if kind == "ollama":
+        assert [one["function"] for one in said["tool_calls"]] == [
+            {"name": "look", "arguments": {"q": "È"}},
+            {"name": "list", "arguments": {}},
+        ]
+        assert [first, second] == [
+            {"role": "tool", "content": "a gene", "tool_name": "look"},
+            {"role": "tool", "content": "", "tool_name": "list"},
+        ]
+    else:
+        assert said["tool_calls"] == [
+            {"id": "a", "type": "function", "function": {"name": "look", "arguments": '{"q":"È"}'}},
+            {"id": "b", "type": "function", "function": {"name": "list", "arguments": "{}"}},
+        ]
+        assert [first, second] == [
+            {"role": "tool", "tool_call_id": "a", "content": "a gene"},
+            {"role": "tool", "tool_call_id": "b", "content": ""},
+        ]
+
+
 @pytest.mark.requirement("llm:wire-failures")
 def test_refusals_are_told_apart(adapter: Adapter, kind: str, stub: Stub) -> None:
     limited = failure(adapter, call("fail-429-after-7"))
@@ -166,8 +162,8 @@ def test_a_provider_that_repeats_the_key_does_not_get_it_into_the_failure(kind: 
 @pytest.mark.requirement("llm:wire-slow")
 def test_a_late_first_byte_and_a_slow_drip_are_time_outs(adapter: Adapter) -> None:
     for stream in (False, True):
-        late = failure(adapter, call("slow-first-3", first_byte_s=0.15), stream=stream)
-        slow = failure(adapter, call("drip-0.2", limit_s=0.3), stream=stream)
+        late = failure(adapter, call("slow-first-3", first_byte_s=0.1), stream=stream)
+        slow = failure(adapter, call("drip-0.1", limit_s=0.15), stream=stream)
 
         assert (late.kind, "begin" in late.detail) == (FailureKind.TIMEOUT, True)
         assert slow.kind is FailureKind.TIMEOUT

@@ -1,0 +1,215 @@
+"""Connections to providers: cancelled, shared by several streams, all in use, or closed by the server meanwhile."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+
+from apps.llm.failures import FailureKind
+from apps.llm.net import client
+from apps.llm.net.limits import CallLimits, limited
+from tests.raw_server import EMPTY, OK, Serve, answering, ask, head, refused, server
+
+
+@contextmanager
+def full_backlog() -> Iterator[str]:
+    """A URL where connecting neither succeeds nor fails."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(listening.getsockname())
+        time.sleep(0.05)
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            for one in waiting:
+                one.close()
+
+
+@pytest.mark.requirement("llm:cancel-connection")
+def test_cancelling_is_noticed_while_nothing_arrives_and_closes_the_connection() -> None:
+    gone = threading.Event()
+
+    def silent(connection: socket.socket) -> None:
+        head(connection)
+        connection.settimeout(3)
+        if connection.recv(1) == b"":
+            gone.set()
+
+    with server(silent) as url:
+        began = time.monotonic()
+        failure = refused(url, limit_s=5, cancelled=lambda: time.monotonic() - began > 0.1)
+        took_s = time.monotonic() - began
+
+        assert gone.wait(1)
+
+    assert failure.kind is FailureKind.CANCELLED
+    assert took_s < 0.7
+
+
+@pytest.mark.parametrize("stage", ["name", "connect", "tls"])
+@pytest.mark.requirement("llm:cancel-connection")
+def test_cancelling_is_noticed_before_there_is_a_connection(monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    over = threading.Event()
+    places: dict[str, Callable[[], Any]] = {
+        "name": lambda: server(head),
+        "connect": full_backlog,
+        "tls": lambda: server(lambda connection: over.wait(3) and None),
+    }
+    if stage == "name":
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(3)][1:])
+
+    with places[stage]() as url:
+        if stage == "name":
+            url = "https://nobody.example.org"
+        if stage == "tls":
+            url = url.replace("http:", "https:")
+        began = time.monotonic()
+        failure = refused(url, limit_s=5, cancelled=lambda: time.monotonic() - began > 0.1)
+        took_s = time.monotonic() - began
+        over.set()
+
+    assert failure.kind is FailureKind.CANCELLED
+    assert took_s < 0.7
+
+
+@pytest.mark.requirement("llm:cancel-connection")
+def test_whether_it_is_cancelled_is_asked_a_few_times_a_second_however_fast_the_answer_comes() -> None:
+    asked: list[float] = []
+
+    def cancelled() -> bool:
+        asked.append(time.monotonic())
+        return False
+
+    with server(answering(OK + b"Content-Length: 1000\r\n\r\n", lambda: b"x", every_s=0.001)) as url:
+        ask(url, limit_s=0.6, cancelled=cancelled)
+
+    assert 2 <= len(asked) <= 5
+
+
+@pytest.mark.requirement("llm:limits-apart")
+def test_two_streams_read_in_turn_keep_their_own_limits() -> None:
+    with (
+        server(answering(OK + b"\r\n", lambda: b"x" * 1000, every_s=0.01)) as url,
+        client.provider_client(base_url=url) as calling,
+    ):
+        short, long = CallLimits.within(0.3), CallLimits.within(5.0)
+        seen = 0
+        streams = []
+        for limits in (short, long):
+            with limited(limits):
+                response = calling.send(calling.build_request("GET", "/"), stream=True)
+            streams.append((response, client.stepwise(limits, response.iter_raw())))
+        with pytest.raises(httpx2.ReadTimeout):
+            while True:
+                next(streams[1][1])
+                next(streams[0][1])
+                seen += 1
+        next(streams[1][1])
+        for response, steps in streams:
+            steps.close()
+            response.close()
+
+    assert seen > 3
+    assert (short.ended_by, long.ended_by) == ("deadline", None)
+
+
+@pytest.mark.requirement("llm:limits-apart")
+def test_a_stream_that_is_closed_before_its_first_piece_closes_what_is_below() -> None:
+    closed = []
+
+    class Below:
+        def __iter__(self) -> Iterator[int]:
+            return self
+
+        def __next__(self) -> int:
+            raise AssertionError("nobody asked for it")
+
+        def close(self) -> None:
+            closed.append(True)
+
+    client.stepwise(CallLimits.within(1), Below()).close()
+
+    assert closed == [True]
+
+
+@pytest.mark.requirement("llm:limits-apart")
+def test_a_call_that_finds_no_free_connection_is_told_soon(settings: Any) -> None:
+    settings.LLM_SLOT_WAIT_S = 0.2
+    over = threading.Event()
+
+    def holding(connection: socket.socket) -> None:
+        head(connection)
+        connection.sendall(OK + b"Content-Length: 9\r\n\r\n{")
+        over.wait(3)
+
+    limits = CallLimits.within(5)
+    with server(holding) as url, client.provider_client(base_url=url, pool_size=1) as calling, limited(limits):
+        held = calling.send(calling.build_request("GET", "/"), stream=True)
+        with pytest.raises(httpx2.PoolTimeout) as raised:
+            calling.get("/")
+        held.close()
+        over.set()
+
+    assert client.failure_of(raised.value, limits).kind is FailureKind.BUSY
+
+
+def counted(heads: list[bytes], *, answers: int) -> Serve:
+    """Answers so many requests of each connection, reads one more, and closes without a word."""
+
+    def serve(connection: socket.socket) -> None:
+        for _ in range(answers):
+            heads.append(head(connection))
+            connection.sendall(EMPTY)
+        if last := head(connection):
+            heads.append(last)
+
+    return serve
+
+
+@pytest.mark.requirement("llm:no-stale-connection")
+def test_a_connection_that_the_server_closed_meanwhile_is_no_failure() -> None:
+    def once(connection: socket.socket) -> None:
+        head(connection)
+        connection.sendall(EMPTY)
+
+    with server(once) as url, client.provider_client(base_url=url) as calling, limited(CallLimits.within(5)):
+        statuses = []
+        for _ in range(5):
+            statuses.append(calling.get("/").status_code)
+            time.sleep(0.02)
+
+    assert statuses == [200] * 5
+
+
+@pytest.mark.requirement("llm:no-stale-connection")
+def test_nor_is_one_that_it_closes_just_as_the_request_comes() -> None:
+    heads: list[bytes] = []
+
+    with (
+        server(counted(heads, answers=1)) as url,
+        client.provider_client(base_url=url) as calling,
+        limited(CallLimits.within(5)),
+    ):
+        statuses = [calling.post("/").status_code for _ in range(3)]
+
+    assert statuses == [200] * 3
+    assert len(heads) == 5  # the second and the third were sent again
+
+
+@pytest.mark.requirement("llm:no-stale-connection")
+def test_a_server_that_cuts_a_new_connection_gets_the_request_once() -> None:
+    heads: list[bytes] = []
+
+    with server(counted(heads, answers=0)) as url:
+        failure = refused(url)
+
+    assert (failure.kind, len(heads)) == (FailureKind.CONNECTION, 1)
