@@ -64,7 +64,7 @@ ORGANISMS = ("Homo sapiens", "Mus musculus", "Rattus norvegicus", "Danio rerio",
              "Caenorhabditis elegans", "Saccharomyces cerevisiae", "Escherichia coli", "Arabidopsis thaliana",
              "Oryza sativa")  # fmt: skip
 TISSUES = ("liver", "brain", "heart", "kidney", "lung", "muscle", "blood", "skin", "leaf", "root", "whole organism")
-CHROMOSOMES = tuple(str(number) for number in range(1, 23)) + ("X", "Y", "MT")
+CHROMOSOMES = (*map(str, range(1, 23)), "X", "Y", "MT")
 BLAST_TYPES = ("blastn", "blastp", "blastx", "tblastn", "tblastx")
 TOOL_TYPES = ("alignment", "assembly", "annotation", "quality control", "variant calling", "phylogeny",
               "visualisation")  # fmt: skip

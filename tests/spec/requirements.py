@@ -5,6 +5,11 @@ against each other. SPEC is the specification; "contract" the predecessor's wire
 rules of the engine; "security" the list of attacks, by number.
 """
 
+from tests.spec.asking import ASKING
+from tests.spec.cypher import CYPHER
+from tests.spec.gate import GATE
+from tests.spec.graph import GRAPH
+
 EDGE = {
     "edge:trace": ("SPEC 2.2", "Every answer carries the request's id and correlation id."),
     "edge:content-type": ("SPEC 2.6", "A body that is not JSON is refused with 415."),
@@ -478,6 +483,6 @@ LLM: dict[str, tuple[str, str]] = {
 
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
-    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, SECURITY,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}

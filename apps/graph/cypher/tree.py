@@ -1,4 +1,4 @@
-"""The syntax tree of a query: frozen records, nothing hidden. What is not here cannot be asked.
+"""The syntax tree of a query: frozen records, nothing hidden. What is not here cannot be asked; nothing here writes.
 
 Every record prints to one text (printer.py), and that text parses (parser.py) to an equal record. Names are plain
 text: quoting with backticks is the printer's business.
@@ -345,59 +345,7 @@ class Subquery:
     query: "Query"
 
 
-# Clauses that change the graph: they parse by the grammar of the administrators' path only (writing.py).
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """``CREATE paths``."""
-
-    paths: tuple[Path, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Merge:
-    """``MERGE path [ON CREATE SET ...] [ON MATCH SET ...]``."""
-
-    path: Path
-    on_create: "tuple[Assignment, ...]" = ()
-    on_match: "tuple[Assignment, ...]" = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Assignment:
-    """``variable.key = value``, or with ``key`` None ``variable += {map}``."""
-
-    variable: str
-    key: str | None
-    value: Expr
-
-
-@dataclass(frozen=True, slots=True)
-class SetProperties:
-    """``SET assignments``."""
-
-    assignments: tuple[Assignment, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveProperties:
-    """``REMOVE variable.key, ...``."""
-
-    properties: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """``[DETACH] DELETE variables``."""
-
-    variables: tuple[str, ...]
-    detach: bool = False
-
-
-ReadClause = Match | Unwind | With | Return | Subquery
-WriteClause = Create | Merge | SetProperties | RemoveProperties | Delete
-Clause = ReadClause | WriteClause
+Clause = Match | Unwind | With | Return | Subquery
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,3 @@
+"""Cypher as the gate reads it: grammar, tree, printer."""
+
+CYPHER: dict[str, tuple[str, str]] = {}
