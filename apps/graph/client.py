@@ -1,38 +1,100 @@
-"""The one door to the graph: Bolt, through the neo4j driver. Every call has a bound."""
+"""The one door to the graph. Every call has a bound, and ends on the server when it is reached.
 
-from functools import cache
+Texts come from the gate (apps/graph/gate) or from this app's own constants, never from a caller. Errors are those of
+errors.py; nothing of what the server says reaches a caller.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
-import neo4j
 from django.conf import settings
-from neo4j.exceptions import DriverError, Neo4jError
 
-from kernel.errors import UnavailableError
+from apps.graph.door import transactions
+from apps.graph.door.calls import Ticket, call
+from apps.graph.door.links import Links
+from apps.graph.door.transactions import Asked
+from apps.graph.engines.dialect import Dialect
+from apps.graph.results import Plan, Rows, Written
+from kernel import metrics
 
-CONNECT_S = 2.0
+PING_S = 2.0
+DEFINE_S = 60.0
 
 
-@cache
-def _reader() -> neo4j.Driver:
-    """The driver that may only read. Connects on first use."""
-    return neo4j.GraphDatabase.driver(
-        settings.GRAPH_URL,
-        auth=settings.GRAPH_READER_AUTH if settings.GRAPH_READER_AUTH[0] else None,
-        connection_timeout=CONNECT_S,
-        connection_acquisition_timeout=CONNECT_S,
-        max_transaction_retry_time=0,
-        max_connection_pool_size=8,
-        liveness_check_timeout=5,
-    )
+def read(
+    text: str,
+    parameters: Mapping[str, Any],
+    *,
+    tenant_id: UUID | str,
+    row_limit: int | None = None,
+    timeout_s: float | None = None,
+    cancelled: Callable[[], bool] | None = None,
+) -> Rows:
+    """The rows of a query that only reads, as the reader: the server refuses writes.
+
+    At most ``row_limit`` rows (GRAPH_ROW_LIMIT) and about GRAPH_ANSWER_BYTES; further ones are not fetched, and
+    ``truncated`` says so. After ``timeout_s`` (GRAPH_TIMEOUT_S) the query is ended on the server: QueryTimeoutError.
+    ``cancelled`` is asked ten times a second: QueryCancelledError. ResultRefusedError when anything in the answer is
+    not the tenant's.
+    """
+    ticket = Ticket("read", "reader", timeout_s or settings.GRAPH_TIMEOUT_S)
+    asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT if row_limit is None else row_limit)
+    rows, elapsed_ms = call(ticket, lambda links: transactions.read(links, asked), cancelled=cancelled)
+    metrics.GRAPH_ROWS.labels("read").inc(len(rows.rows))
+    return Rows(rows.columns, rows.rows, rows.truncated, elapsed_ms, "", rows.nodes, rows.edges)
+
+
+def write(
+    text: str,
+    parameters: Mapping[str, Any],
+    *,
+    tenant_id: UUID | str,
+    timeout_s: float | None = None,
+    commit: bool = True,
+    cancelled: Callable[[], bool] | None = None,
+) -> Written:
+    """A change in one transaction, and what it did. With ``commit`` False it is undone: what it would do.
+
+    A change that meets another is tried again a few times; then, and where a rule of the graph is broken,
+    GraphConflictError.
+    """
+    ticket = Ticket("write", "writer", timeout_s or settings.GRAPH_TIMEOUT_S)
+    asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT)
+    written, _ = call(ticket, lambda links: transactions.write(links, asked, commit=commit), cancelled=cancelled)
+    return written
+
+
+def explain(text: str, parameters: Mapping[str, Any], *, timeout_s: float | None = None) -> Plan:
+    """How the server would run a query. Nothing runs."""
+    ticket = Ticket("explain", "reader", timeout_s or settings.GRAPH_TIMEOUT_S)
+    asked = Asked(text, parameters, ticket.mark, ticket.timeout_s)
+    return call(ticket, lambda links: transactions.explain(links, asked))[0]
+
+
+def define(statements: Callable[[Dialect], tuple[str, ...]], *, timeout_s: float = DEFINE_S) -> int:
+    """Statements about the schema in the server's dialect, one after the other; returns how many were new to it."""
+    ticket = Ticket("define", "writer", timeout_s)
+
+    async def work(links: Links) -> int:
+        asked = (Asked(text, {}, ticket.mark, timeout_s) for text in statements(links.dialect))
+        return sum([await transactions.define(links, one) for one in asked])
+
+    return call(ticket, work)[0]
 
 
 def ping() -> dict[str, Any]:
-    """Ask the server who it is and for one row. UnavailableError when it does not answer."""
-    try:
-        with _reader().session(default_access_mode=neo4j.READ_ACCESS) as session:
-            result = session.run("RETURN 1 AS one")
-            summary = result.consume()
-    except (DriverError, Neo4jError) as error:
-        raise UnavailableError("The graph does not answer.", code="graph_unavailable") from error
-    server = summary.server
-    return {"agent": server.agent, "bolt": ".".join(str(part) for part in server.protocol_version)}
+    """Ask the server who it is and for one row. GraphUnavailableError when it does not answer."""
+    ticket = Ticket("ping", "reader", PING_S)
+
+    async def work(links: Links) -> dict[str, Any]:
+        await transactions.read(links, Asked("RETURN 1 AS one", {}, ticket.mark, PING_S, row_limit=1, byte_limit=100))
+        return {"engine": links.dialect.name, "agent": links.agent, "bolt": links.bolt}
+
+    return call(ticket, work)[0]
+
+
+def _asked(ticket: Ticket, text: str, parameters: Mapping[str, Any], tenant_id: UUID | str, row_limit: int) -> Asked:
+    return Asked(
+        text, parameters, ticket.mark, ticket.timeout_s, str(tenant_id), row_limit, settings.GRAPH_ANSWER_BYTES
+    )

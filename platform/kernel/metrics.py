@@ -66,3 +66,12 @@ WARM_UP_DURATION = Histogram("model_warmup_duration_seconds", "Seconds of a warm
 DEFAULTS_CACHE = Counter(
     "dmr_cache_lookups_total", "Look-ups of default models, by where they were found.", ["found_in"]
 )
+GRAPH_DURATION = Histogram(
+    "graph_query_duration_seconds",
+    "Seconds of a call of the graph, by kind and how it ended.",
+    ["kind", "outcome"],
+    buckets=LATENCY_BUCKETS_S,
+)
+GRAPH_ROWS = Counter("graph_rows_total", "Rows that the graph answered.", ["kind"])
+GRAPH_REFUSED = Counter("graph_results_refused_total", "Answers thrown away: they held what is not the caller's.")
+GRAPH_TERMINATED = Counter("graph_queries_terminated_total", "Queries ended on the server, by why.", ["reason"])

@@ -1,3 +1,26 @@
 """The graph: its door, dialects, schema, seed data, import and export, REST."""
 
-GRAPH: dict[str, tuple[str, str]] = {}
+GRAPH: dict[str, tuple[str, str]] = {
+    "graph:read": ("issue 5", "A query's rows come ready for JSON, and as nodes and edges for drawing."),
+    "graph:read-only": ("security R27", "Nothing that comes by the reading way changes the graph."),
+    "graph:timeout": ("SPEC 8", "A query that takes too long is ended on the server, which is idle afterwards."),
+    "graph:cancel": ("issue 5", "A query that nobody wants any more is ended on the server."),
+    "graph:rows": (
+        "SPEC 8",
+        "Rows and bytes beyond the limits are not fetched, and the answer says that there are more.",
+    ),
+    "graph:tenant-wall": (
+        "security R28",
+        "An answer that holds anything of another tenant, or of none, is thrown away.",
+    ),
+    "graph:errors": (
+        "security 89",
+        "An error of the graph tells a caller what to do and nothing of what is in the graph.",
+    ),
+    "graph:away": ("security F24", "A graph that is away, or frozen, costs one caller a wait and the others none."),
+    "graph:bulkhead": ("security F24", "A process has at most eight queries under way."),
+    "graph:write": ("issue 5", "A change is whole or absent, tells its counts, and can be tried without being made."),
+    "graph:races": ("issue 5", "Changes that race for one node make it once, and none is lost."),
+    "graph:explain": ("SPEC 8", "EXPLAIN gives the server's plan and runs nothing."),
+    "graph:dialects": ("issue 5", "What differs between ArcadeDB, Memgraph and Neo4j is in one module for each."),
+}

@@ -7,6 +7,7 @@ from config.settings.admin import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.cors import *  # noqa: F403
 from config.settings.cors import cors_origins
+from config.settings.graph import *  # noqa: F403
 from config.settings.guards import *  # noqa: F403
 from config.settings.identity import *  # noqa: F403
 from config.settings.limits import *  # noqa: F403
@@ -125,18 +126,9 @@ DATABASE_ROUTERS = ["kernel.db_router.RoleRouter"]
 
 ENV_REGISTRY = env.registry  # for docs/reference/settings.md
 
-# --- Redis and the graph
+# --- Redis
 REDIS_URL = env.url("REDIS_URL", None, "Redis or Valkey: queue, rings, wake-ups.", ("redis", "rediss"), secret=True)
 CELERY_BROKER_URL = REDIS_URL
-GRAPH_URL = env.url("GRAPH_URL", None, "The graph over Bolt.", ("bolt", "bolt+s", "neo4j", "neo4j+s"))
-GRAPH_AUTH = (
-    env.text("AGENTIC_GRAPH_USER", "", "Bolt user that may write."),
-    env.secret("AGENTIC_GRAPH_PASSWORD", "", "Its password."),
-)
-GRAPH_READER_AUTH = (
-    env.text("AGENTIC_GRAPH_READER_USER", "", "Bolt user that may only read."),
-    env.secret("AGENTIC_GRAPH_READER_PASSWORD", "", "Its password."),
-)
 CHANNEL_LAYERS = {
     "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
 }

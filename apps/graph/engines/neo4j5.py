@@ -1,0 +1,58 @@
+"""Neo4j 5 and newer. From its documentation; not run against a server by our tests."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps.graph.engines import neo4j_codes
+from apps.graph.engines.dialect import Dialect, Failure, quoted
+
+
+class Neo4j(Dialect):
+    name = "neo4j"
+    ends_transactions_in_time = True
+    keeps_readers_from_writing = True
+    list_running = "SHOW TRANSACTIONS YIELD transactionId, currentQuery, metaData"
+    endpoints = (
+        "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id "
+        "RETURN elementId(n) AS element_id, n.uid AS uid, n.tenant_id AS tenant_id"
+    )
+
+    def unique(self, label: str, key: str) -> tuple[str, ...]:
+        name = f"unique_{label}_{key}"
+        return (f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE",)
+
+    def index(self, label: str, keys: Sequence[str]) -> tuple[str, ...]:
+        name, properties = "_".join(("index", label, *keys)), ", ".join(f"n.{key}" for key in keys)
+        return (f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON ({properties})",)
+
+    def is_there_already(self, code: str, message: str) -> bool:
+        return code in (
+            "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
+            "Neo.ClientError.Schema.ConstraintAlreadyExists",
+            "Neo.ClientError.Schema.IndexAlreadyExists",
+        )
+
+    def running_id(self, row: Mapping[str, Any], mark: str) -> str | None:
+        said = (row.get("metaData") or {}).get("mark")
+        found = said == mark or mark in (row.get("currentQuery") or "")
+        return str(row["transactionId"]) if found else None
+
+    def terminate(self, transaction_id: str) -> str:
+        return f"TERMINATE TRANSACTIONS {quoted(transaction_id)}"
+
+    def plan(self, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any] | None) -> str:
+        if summary is None:
+            return ""
+        written = summary.get("args", {}).get("string-representation")
+        return str(written) if written else "\n".join(_steps(summary, 0))
+
+    def failure(self, code: str, message: str) -> Failure:
+        return neo4j_codes.failure(code)
+
+
+def _steps(step: Mapping[str, Any], depth: int) -> list[str]:
+    details = step.get("args", {}).get("Details", "")
+    lines = [f"{'  ' * depth}+ {step.get('operatorType', '?')} {details}".rstrip()]
+    for child in step.get("children", []):
+        lines += _steps(child, depth + 1)
+    return lines
