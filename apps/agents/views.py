@@ -10,19 +10,19 @@ from rest_framework.request import Request
 from apps.agents import schemas, selectors, services
 from apps.agents.session_cache import as_document
 from apps.agents.states import SESSION_STATUSES
-from apps.identity.principal import Principal
+from apps.identity.permissions import principal_of
 from apps.jobs.schemas import idempotency_key, parse_event_id
 from kernel import pagination
 from kernel.errors import BadRequestError, ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
+from kernel.web.parameters import NO_STORE, refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 KEY_HEADER = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe.")
 STEP_PAGE = 50
 STEP_PAGE_MAX = 100
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def parse_id(raw: str) -> UUID:
@@ -31,21 +31,6 @@ def parse_id(raw: str) -> UUID:
         return UUID(raw)
     except ValueError as error:
         raise BadRequestError("A session id is a UUID.", code="invalid_session_id") from error
-
-
-def principal_of(request: Request) -> Principal:
-    """The caller, as apps.edge.auth left it."""
-    return request.user  # type: ignore[return-value]
-
-
-def refuse_unknown(request: Request, allowed: set[str]) -> None:
-    """A parameter that does nothing would mislead."""
-    unknown = sorted(set(request.query_params) - allowed)
-    if unknown:
-        raise BadRequestError(
-            f"Unknown parameter {unknown[0][:50]!r}. Use {', '.join(sorted(allowed)) or 'none'}.",
-            code="unknown_parameter",
-        )
 
 
 def storable(fields: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from apps.identity.selectors import username_of
 from apps.identity.standing import is_platform_admin
 from kernel.errors import BadRequestError
 from kernel.web.api import ApiView
+from kernel.web.parameters import refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 log = structlog.get_logger("identity")
@@ -53,8 +54,7 @@ class PermissionsView(ApiView):
         tags=["auth"],
     )
     def get(self, request: Request) -> HttpResponse:
-        if unknown := sorted(set(request.query_params) - {"permission"}):
-            raise BadRequestError(f"Unknown parameter {unknown[0][:50]!r}. Use permission.", code="unknown_parameter")
+        refuse_unknown(request, {"permission"})
         wanted = request.query_params.getlist("permission") or list(rbac.PERMISSIONS)
         if any(permission not in rbac.PERMISSIONS for permission in wanted):
             raise BadRequestError(

@@ -8,7 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 
-from apps.identity.principal import Principal
+from apps.identity.permissions import principal_of
 from apps.jobs import schemas, selectors, services
 from apps.jobs.schemas import event_page, parse_event_id
 from apps.jobs.states import STATUSES
@@ -17,6 +17,7 @@ from kernel import pagination
 from kernel.errors import BadRequestError, NotAcceptableError
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
+from kernel.web.parameters import refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(
@@ -39,11 +40,6 @@ def parse_id(raw: str) -> UUID:
         raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
 
 
-def principal_of(request: Request) -> Principal:
-    """The caller, as apps.edge.auth left it."""
-    return request.user  # type: ignore[return-value]
-
-
 def request_id_of(request: Request) -> str:
     """The request's name, as apps.edge.trace left it."""
     return str(getattr(request, "request_id", ""))
@@ -58,16 +54,6 @@ def chosen(request: Request, name: str, known: Any) -> list[str]:
             f"{name}: unknown value {unknown[0][:50]!r}. Use {', '.join(known)}.", code="invalid_filter"
         )
     return values
-
-
-def refuse_unknown_parameters(request: Request, allowed: set[str]) -> None:
-    """A filter that does nothing would mislead."""
-    unknown = sorted(set(request.query_params) - allowed)
-    if unknown:
-        raise BadRequestError(
-            f"Unknown parameter {unknown[0][:50]!r}. This list knows {', '.join(sorted(allowed))}.",
-            code="unknown_parameter",
-        )
 
 
 def accepted_response(request: HttpRequest, accepted: services.Accepted, status: int) -> HttpResponse:
@@ -138,7 +124,7 @@ class JobList(ApiView):
         operation_id="list_jobs", summary="List your jobs", parameters=LIST_PARAMETERS, responses=schemas.JobPage
     )
     def get(self, request: Request) -> HttpResponse:
-        refuse_unknown_parameters(request, {"status", "type", "limit", "page_token"})
+        refuse_unknown(request, {"status", "type", "limit", "page_token"})
         return list_response(request, route="jobs", owner_sub=principal_of(request).sub)
 
 
@@ -162,7 +148,7 @@ class JobStats(ApiView):
         responses=schemas.JobStatsOut,
     )
     def get(self, request: Request) -> HttpResponse:
-        refuse_unknown_parameters(request, {"hours"})
+        refuse_unknown(request, {"hours"})
         raw = request.query_params.get("hours", "24")
         if not raw.isascii() or not raw.isdigit() or len(raw) > 6 or not 1 <= int(raw) <= 720:
             raise BadRequestError("hours must be a whole number from 1 to 720.", code="invalid_hours")
@@ -215,7 +201,7 @@ class JobEventPage(ApiView):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         if request.query_params.get("format") != "json":
             raise NotAcceptableError("The event stream is served by the stream server; here add ?format=json.")
-        refuse_unknown_parameters(request, {"format", "after", "limit", "last_event_id"})
+        refuse_unknown(request, {"format", "after", "limit", "last_event_id"})
         after = parse_event_id(request.query_params.get("after") or request.query_params.get("last_event_id"))
         limit = EVENT_PAGE if "limit" not in request.query_params else parse_event_id(request.query_params["limit"])
         if not 1 <= limit <= EVENT_PAGE:
@@ -258,7 +244,7 @@ class AdminJobList(ApiView):
         responses=schemas.JobPage,
     )
     def get(self, request: Request) -> HttpResponse:
-        refuse_unknown_parameters(request, {"status", "type", "limit", "page_token", "owner", "user_id", "dead_letter"})
+        refuse_unknown(request, {"status", "type", "limit", "page_token", "owner", "user_id", "dead_letter"})
         owner = request.query_params.get("owner") or request.query_params.get("user_id")
         if owner and "\0" in owner:
             raise BadRequestError("owner: a name does not contain NUL.", code="invalid_filter")

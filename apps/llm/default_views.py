@@ -7,14 +7,16 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from apps.identity.permissions import principal_of
 from apps.llm import answer_schemas, defaults, schemas
 from apps.llm.money import usage
 from apps.llm.registry import model_defaults
-from apps.llm.requests import NO_STORE, READ, flag, moment, principal_of, refuse_unknown, whole_number
+from apps.llm.requests import READ
 from kernel.clock import now
 from kernel.errors import BadRequestError, ForbiddenError, NotFoundError
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
+from kernel.web.parameters import NO_STORE, flag, moment, refuse_unknown, whole_number
 from kernel.web.schema import json_response, parse_body
 
 USAGE_DAYS = 30

@@ -4,12 +4,14 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from apps.identity.permissions import principal_of
 from apps.llm import manifest_schemas as schemas
 from apps.llm import selectors
 from apps.llm.registry import manifests
-from apps.llm.requests import NO_STORE, READ, owner_of, principal_of, refuse_unknown
+from apps.llm.requests import READ, owner_of
 from kernel import pagination
 from kernel.web.api import ApiView
+from kernel.web.parameters import NO_STORE, refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 

@@ -6,14 +6,16 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.identity.permissions import principal_of
 from apps.identity.standing import is_platform_admin
 from apps.llm import circuits, monitoring, provider_schemas, selectors
 from apps.llm.models import Provider
 from apps.llm.registry import providers, trials
-from apps.llm.requests import IF_MATCH, NO_STORE, READ, owner_of, principal_of, refuse_unknown, version_meant
+from apps.llm.requests import IF_MATCH, READ, owner_of
 from apps.llm.schemas import parse_id
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
+from kernel.web.parameters import NO_STORE, refuse_unknown, version_meant
 from kernel.web.schema import json_response, parse_body
 
 

@@ -7,26 +7,18 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
+from apps.identity.permissions import principal_of
 from apps.llm import answer_schemas, gateway, schemas, selectors
 from apps.llm.models import ModelInstance
 from apps.llm.registry import instances, trials
-from apps.llm.requests import (
-    IF_MATCH,
-    NO_STORE,
-    READ,
-    flag,
-    owner_of,
-    principal_of,
-    refuse_unknown,
-    version_meant,
-    whole_number,
-)
+from apps.llm.requests import IF_MATCH, READ, owner_of
 from apps.llm.types import CompletionRequest, Message
 from kernel import pagination
 from kernel.errors import ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified, strong_etag
+from kernel.web.parameters import NO_STORE, flag, refuse_unknown, version_meant, whole_number
 from kernel.web.schema import json_response, parse_body
 
 FILTERS = frozenset({"tenant_id", "provider_id", "loaded", "enabled", "page_size", "page_token"})

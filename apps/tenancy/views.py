@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from apps.identity.principal import Principal
+from apps.identity.permissions import principal_of
 from apps.identity.standing import is_platform_admin
 from apps.tenancy import deletion, exports, onboarding, rights, schemas, selectors, services
 from apps.tenancy.models import Tenant
@@ -21,27 +21,12 @@ from kernel.clock import iso
 from kernel.errors import BadRequestError
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
+from kernel.web.parameters import NO_STORE, refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
-NO_STORE = {"Cache-Control": "no-store"}
 PREFIX_MAX_CHARS = 100
 CHUNK_BYTES = 64 * 1024
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="ETag of the version meant.")
-
-
-def principal_of(request: Request) -> Principal:
-    """The caller, as the layers left it."""
-    return request.user  # type: ignore[return-value]
-
-
-def refuse_unknown(request: Request, allowed: frozenset[str] = frozenset()) -> None:
-    """A parameter that does nothing would mislead."""
-    unknown = sorted(set(request.query_params) - allowed)
-    if unknown:
-        raise BadRequestError(
-            f"Unknown parameter {unknown[0][:50]!r}. Use {', '.join(sorted(allowed)) or 'none'}.",
-            code="unknown_parameter",
-        )
 
 
 def seen_tenant(request: Request, raw_id: str) -> Tenant:
