@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 
+from apps.graph import epoch
 from apps.graph.door import transactions
 from apps.graph.door.calls import Ticket, call
 from apps.graph.door.links import Links
@@ -17,7 +20,9 @@ from apps.graph.door.transactions import Asked
 from apps.graph.engines.dialect import Dialect
 from apps.graph.results import Plan, Rows, Written
 from kernel import metrics
+from kernel.errors import PlatformError
 
+log = structlog.get_logger("graph")
 PING_S = 2.0
 DEFINE_S = 60.0
 
@@ -36,13 +41,14 @@ def read(
     At most ``row_limit`` rows (GRAPH_ROW_LIMIT) and about GRAPH_ANSWER_BYTES; further ones are not fetched, and
     ``truncated`` says so. After ``timeout_s`` (GRAPH_TIMEOUT_S) the query is ended on the server: QueryTimeoutError.
     ``cancelled`` is asked ten times a second: QueryCancelledError. ResultRefusedError when anything in the answer is
-    not the tenant's.
+    not the tenant's. GraphStaleError when the graph was emptied or exchanged; ``stale`` says so when it is an old copy.
     """
+    stale = epoch.check()
     ticket = Ticket("read", "reader", timeout_s or settings.GRAPH_TIMEOUT_S)
     asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT if row_limit is None else row_limit)
     rows, elapsed_ms = call(ticket, lambda links: transactions.read(links, asked), cancelled=cancelled)
     metrics.GRAPH_ROWS.labels("read").inc(len(rows.rows))
-    return Rows(rows.columns, rows.rows, rows.truncated, elapsed_ms, "", rows.nodes, rows.edges)
+    return Rows(rows.columns, rows.rows, rows.truncated, elapsed_ms, stale, rows.nodes, rows.edges)
 
 
 def write(
@@ -61,7 +67,10 @@ def write(
     """
     ticket = Ticket("write", "writer", timeout_s or settings.GRAPH_TIMEOUT_S)
     asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT)
+    epoch.check()
     written, _ = call(ticket, lambda links: transactions.write(links, asked, commit=commit), cancelled=cancelled)
+    if commit and written.counters:
+        _advance()
     return written
 
 
@@ -92,6 +101,14 @@ def ping() -> dict[str, Any]:
         return {"engine": links.dialect.name, "agent": links.agent, "bolt": links.bolt}
 
     return call(ticket, work)[0]
+
+
+def _advance() -> None:
+    """The change is made: what cannot be noted of it now is noted with the next one."""
+    try:
+        epoch.advance()
+    except (PlatformError, DatabaseError) as error:
+        log.warning("graph_epoch_not_advanced", error=type(error).__name__)
 
 
 def _asked(ticket: Ticket, text: str, parameters: Mapping[str, Any], tenant_id: UUID | str, row_limit: int) -> Asked:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.identity.issuer import keyring
 from apps.ops.admin_client import ensure_admin_client
@@ -13,6 +13,11 @@ from apps.ops.first_model import ensure_first_model
 
 class Command(BaseCommand):
     help = "Migrate as the owner, make the issuer's first key and seed the demo data. Safe to repeat."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--graph-wait-s", type=float, default=0.0, help="How long to wait for a graph that is starting."
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if "owner" not in settings.DATABASES:
@@ -24,9 +29,17 @@ class Command(BaseCommand):
             ensure_admin_client()
         if ensure_first_model():
             self.stdout.write("Language models: the demo model answers until there is another.")
+        self._lay_graph(options["graph_wait_s"])
         if settings.ENVIRONMENT == "prod":
             slug = settings.PLATFORM_TENANT
             call_command("create_tenant", slug, slug, if_missing=True, stdout=self.stdout)
             self.stdout.write("Production: no demo data.")
         else:
             call_command("seed_demo", stdout=self.stdout)
+
+    def _lay_graph(self, wait_s: float) -> None:
+        """The platform works without the graph: what keeps it from being laid is only said."""
+        try:
+            call_command("lay_graph", wait_s=wait_s, stdout=self.stdout)
+        except CommandError as error:
+            self.stdout.write(f"Graph is not laid: {error} Run `manage.py lay_graph` when that is mended.")
