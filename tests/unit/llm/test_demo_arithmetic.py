@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.llm.providers.demo.arithmetic import NoSum, work_out
+from apps.llm.language.arithmetic import NoSum, work_out
 
 
 @pytest.mark.requirement("llm:demo-chats")

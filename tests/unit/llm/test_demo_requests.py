@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from apps.llm.language.intents import intent_of
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import ProviderAnswer, ProviderCall
 from apps.llm.providers.demo.adapter import DemoAdapter
-from apps.llm.providers.demo.intents import intent_of
 from apps.llm.types import Message, ToolCall, ToolSpec
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "demo"

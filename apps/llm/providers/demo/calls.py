@@ -3,12 +3,12 @@
 import re
 from dataclasses import dataclass
 
+from apps.llm.language import arithmetic, words
+from apps.llm.language.goals import conjuncts_of, steps_of
+from apps.llm.language.intents import intent_of, is_about_itself, is_greeting
 from apps.llm.providers.base import ProviderCall
-from apps.llm.providers.demo import arithmetic, words
 from apps.llm.providers.demo.conversation import Conversation, bare
 from apps.llm.providers.demo.filling import fill
-from apps.llm.providers.demo.goals import conjuncts_of, steps_of
-from apps.llm.providers.demo.intents import intent_of, is_about_itself, is_greeting
 from apps.llm.providers.demo.memory import is_about_conversation
 from apps.llm.providers.demo.source import Source
 from apps.llm.providers.demo.toolbox import Match, best, ranked

@@ -2,11 +2,12 @@
 
 import re
 
-from apps.llm.providers.demo import arithmetic, memory, tables, text_work, words
+from apps.llm.language import arithmetic, words
+from apps.llm.language.goals import steps_of
+from apps.llm.language.intents import Intent, intent_of, is_about_itself, is_greeting
+from apps.llm.providers.demo import memory, tables, text_work
 from apps.llm.providers.demo.conversation import Conversation, bare
 from apps.llm.providers.demo.digests import digest, shorten
-from apps.llm.providers.demo.goals import steps_of
-from apps.llm.providers.demo.intents import Intent, intent_of, is_about_itself, is_greeting
 from apps.llm.providers.demo.phrases import say
 from apps.llm.providers.demo.platform_facts import fact_about
 from apps.llm.types import ToolSpec

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from apps.llm.language import words
 from apps.llm.providers.base import ProviderCall
-from apps.llm.providers.demo import words
 from apps.llm.providers.demo.values import Values, without_quotes
 from apps.llm.types import Message, ToolCall
 

@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from typing import Any
 
-from apps.llm.providers.demo import words
+from apps.llm.language import words
 from apps.llm.providers.demo.phrases import say
 from apps.llm.providers.demo.tables import Found, Row
 

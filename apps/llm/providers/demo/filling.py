@@ -6,7 +6,8 @@ that asks for more than the rules here see (a `not` that forbids the obvious), g
 
 from typing import Any
 
-from apps.llm.providers.demo import leaves, words
+from apps.llm.language import words
+from apps.llm.providers.demo import leaves
 from apps.llm.providers.demo.arrays import Filled, array
 from apps.llm.providers.demo.distinct import another
 from apps.llm.providers.demo.pattern_text import matching_text

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from apps.llm.providers.demo import vocabulary, words
+from apps.llm.language import vocabulary, words
+from apps.llm.language.intents import CATEGORIES
 from apps.llm.providers.demo.digests import shorten
-from apps.llm.providers.demo.intents import CATEGORIES
 from apps.llm.providers.demo.pattern_text import matching_text
 from apps.llm.providers.demo.shapes import Schema, Shapes
 from apps.llm.providers.demo.source import Source

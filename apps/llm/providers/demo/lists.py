@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from apps.llm.providers.demo import leaves, words
-from apps.llm.providers.demo.goals import conjuncts_of, steps_of
+from apps.llm.language import words
+from apps.llm.language.goals import conjuncts_of, steps_of
+from apps.llm.providers.demo import leaves
 from apps.llm.providers.demo.shapes import Schema, types_of
 from apps.llm.providers.demo.source import Source
 

@@ -2,7 +2,7 @@
 
 import re
 
-from apps.llm.providers.demo import words
+from apps.llm.language import words
 from apps.llm.providers.demo.conversation import Conversation, bare
 from apps.llm.providers.demo.digests import shorten
 from apps.llm.providers.demo.phrases import say

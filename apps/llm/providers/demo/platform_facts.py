@@ -1,6 +1,6 @@
 """What the demo provider knows of every platform of this kind: where things are. One line for each subject."""
 
-from apps.llm.providers.demo import words
+from apps.llm.language import words
 
 _FACTS: tuple[tuple[str, str, str], ...] = (
     ("job", "A job is started with POST /v1/jobs and followed at GET /v1/jobs/{id}/events; DELETE /v1/jobs/{id}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from apps.llm.providers.demo import arithmetic, vocabulary, words
+from apps.llm.language import arithmetic, vocabulary, words
+from apps.llm.language.intents import Intent, intent_of
 from apps.llm.providers.demo.digests import shorten
-from apps.llm.providers.demo.intents import Intent, intent_of
 from apps.llm.providers.demo.values import Values
 
 TITLE_WORDS = 10

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from apps.llm.providers.demo import words
+from apps.llm.language import words
 from apps.llm.providers.demo.conversation import fenced
 from apps.llm.providers.demo.digests import shorten
 from apps.llm.providers.demo.values import Values

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from apps.llm.providers.demo import words
+from apps.llm.language import words
 from apps.llm.types import ToolSpec
 
 NAME, PARAMETER, LISTED, DESCRIPTION = 3.0, 1.2, 1.2, 1.0  # what a shared word is worth, by where the tool has it

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from apps.llm.providers.demo import vocabulary, words
+from apps.llm.language import vocabulary, words
 
 MAX_FOUND = 200
 _QUOTED = re.compile(

@@ -1,4 +1,4 @@
-"""Words that mean the same to the demo provider, in English and Italian: the first of a line stands for all of it."""
+"""Words that mean the same in requests, in English and Italian: the first of a line stands for all of it."""
 
 _GROUPS = """
 list show display view print enumerate elenca elencami elenco mostra mostrami visualizza lista fammi vedere

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from apps.llm.providers.demo.vocabulary import CONCEPTS, ENGLISH_MARKS, ITALIAN_MARKS, STOP_WORDS
+from apps.llm.language.vocabulary import CONCEPTS, ENGLISH_MARKS, ITALIAN_MARKS, STOP_WORDS
 
 READ_CHARS = 20_000  # of a text that is read for its meaning; tables are read whole
 _WORD = re.compile(r"[^\W_]+")

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.llm.providers.demo import arithmetic, words
+from apps.llm.language import arithmetic, words
 
 Category = Literal["CHAT", "GRAPH", "SECURITY", "ADMIN", "DANGEROUS", "EXPLAIN"]
 CATEGORIES: tuple[Category, ...] = ("CHAT", "GRAPH", "SECURITY", "ADMIN", "DANGEROUS", "EXPLAIN")

@@ -2,7 +2,7 @@
 
 import re
 
-from apps.llm.providers.demo.words import READ_CHARS
+from apps.llm.language.words import READ_CHARS
 
 MAX_STEPS = 32
 _NUMBERED = re.compile(r"(?:^|(?<=[\s:;,.]))\(?\d{1,2}[.)]\s+(?=\S)")
