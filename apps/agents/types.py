@@ -16,12 +16,16 @@ TodoStatus = Literal["pending", "in_progress", "completed", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """What the prompt wants. ``confidence`` from 0 to 1; ``reason`` is a sentence; ``source`` says who decided."""
+    """What the prompt wants. ``confidence`` from 0 to 1; ``reason`` is a sentence; ``source`` says who decided.
+
+    ``missing``: the permission that the wish needs and the caller lacks; then nothing is done but saying so.
+    """
 
     category: Category
     confidence: float
     reason: str
     source: Literal["catalogue", "rules", "model"]
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,21 @@ class ToolAnswer:
     error: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the calls of one place (a phase, a step) took, those read from the tape included.
+
+    ``llm``: [{model, provider, purpose, latency_ms, success, input_tokens, output_tokens, total_tokens, cost_usd,
+    error, from_tape}]; ``tools``: [{name, latency_ms, success, error, from_tape}], graph questions among them.
+    """
+
+    tokens: int = 0
+    cost_nano_usd: int = 0
+    used_fallback: bool = False
+    llm: tuple[Mapping[str, Any], ...] = ()
+    tools: tuple[Mapping[str, Any], ...] = ()
+
+
 class Complete(Protocol):
     """One completion through the gateway, in the run's name, on its tape. ``say`` gets the text as it comes."""
 
@@ -170,7 +189,8 @@ class Ports:
     """Everything a phase may reach. Each call is recorded on the run's tape before its answer is used.
 
     ``report``: (stage, message) as a progress event. ``say``: text of the final answer as it comes.
-    ``checkpoint``: raises when the run must stop (cancelled, lease lost, time over).
+    ``checkpoint``: raises when the run must stop (cancelled, lease lost, time over). ``scrub``: any JSON value without
+    personal data, by the tenant's mode. ``spent``: what was called through these ports so far.
     """
 
     complete: Complete
@@ -180,3 +200,5 @@ class Ports:
     report: Callable[[str, str], None]
     say: Callable[[str], None]
     checkpoint: Callable[[], None]
+    scrub: Callable[[Any], Any]
+    spent: Callable[[], Spent]
