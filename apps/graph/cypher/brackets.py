@@ -1,0 +1,162 @@
+"""Tells apart what looks alike until its bracket closes, and bounds how deep brackets nest.
+
+``(a)`` is a node pattern when an arrow follows its ``)``, ``[`` opens a comprehension when ``name IN`` or a pattern
+with ``|`` follows, and ``name(`` calls a function. One pass over the tokens, no recursion.
+"""
+
+from apps.graph.cypher.errors import CypherSyntaxError
+from apps.graph.cypher.lexer import Token
+
+MAX_DEPTH = 50
+_CLOSES = {"_RPAR": "(", "_RBRACKET": "[", "_RBRACE": "{"}
+_QUANTIFIERS = frozenset({"all", "any", "none", "single"})
+_SHORTEST = frozenset({"shortestpath", "allshortestpaths"})
+_NO_SUBQUERY = {
+    "count": "COUNT { } is not available: use OPTIONAL MATCH and count(x).",
+    "collect": "COLLECT { } is not available: use OPTIONAL MATCH and collect(x).",
+}
+_BRACED = frozenset(_NO_SUBQUERY) | {"exists"}
+_SPECIAL = frozenset({"_LPAR", "_RPAR", "_LBRACKET", "_RBRACKET", "_LBRACE", "_RBRACE", "_COMMA", "_BAR"})
+_END = Token("$END", "", 0)
+
+
+class _Open:
+    """A bracket that is open: what it was read as, where, and what has been seen directly inside."""
+
+    __slots__ = ("bar", "comma", "is_relationship", "position", "sign", "token")
+
+    def __init__(self, token: Token, sign: str, position: int) -> None:
+        self.token = token
+        self.sign = sign
+        self.position = position
+        self.comma = self.bar = self.is_relationship = False
+
+
+def paired(tokens: list[Token], text: str) -> list[Token]:
+    """The tokens with brackets, calls and arrows named as the grammar knows them."""
+    found: list[Token] = []
+    stack: list[_Open] = []
+    position, end = 0, len(tokens)
+    while position < end:
+        token = tokens[position]
+        type_ = token.type
+        position += 1
+        if type_ not in _SPECIAL:
+            found.append(token)
+            continue
+        if type_ == "_COMMA":
+            if stack:
+                stack[-1].comma = True
+            found.append(token)
+        elif type_ == "_BAR":
+            if stack:
+                stack[-1].bar = True
+            found.append(token)
+        elif type_ in _CLOSES:
+            sign = _CLOSES[type_]
+            if not stack or stack[-1].sign != sign:
+                raise CypherSyntaxError(f"This {token.value} closes nothing.", text, token.at, found=token.value)
+            opened = stack.pop()
+            found.append(token)
+            if sign == "(":
+                if opened.token.type == "_LPAR":
+                    position = _arrow(tokens, position, found, stack, opened)
+            elif sign == "[":
+                if opened.is_relationship:
+                    position = _arrow_end(tokens, position, found, token, text)
+                else:
+                    _comprehension(found, opened)
+        else:
+            if len(stack) >= MAX_DEPTH:
+                raise CypherSyntaxError(
+                    f"Brackets nest deeper than {MAX_DEPTH}: make the query flatter.", text, token.at
+                )
+            before = found[-1] if found else _END
+            if type_ == "_LPAR":
+                if before.type in ("NAME", "_ALL") and text[before.at] != "`" and position > 1:
+                    ahead = tokens[position + 1].type if position + 1 < end else ""
+                    before.type = _function(before.value, ahead)
+                    token = before
+                else:
+                    found.append(token)
+                stack.append(_Open(token, "(", len(found)))
+            elif type_ == "_LBRACE":
+                if before.type == "NAME" and text[before.at] != "`" and before.value.lower() in _BRACED:
+                    if before.value.lower() != "exists":
+                        raise CypherSyntaxError(_NO_SUBQUERY[before.value.lower()], text, before.at)
+                    before.type = "_EXISTS"
+                else:
+                    if before.type in ("_CALL", "_RPAR"):
+                        token.type = "_QUERY_OPEN"
+                    found.append(token)
+                stack.append(_Open(token, "{", len(found)))
+            else:
+                found.append(token)
+                stack.append(_Open(token, "[", len(found)))
+    if stack:
+        opened = stack[-1]
+        raise CypherSyntaxError(f"This {opened.sign} is not closed.", text, opened.token.at, found=opened.sign)
+    return found
+
+
+def _function(name: str, ahead: str) -> str:
+    """The terminal of ``name(`` before a token and then one of the type ``ahead``."""
+    low = name.lower()
+    if ahead == "IN" and low in _QUANTIFIERS:
+        return "QUANTIFIER"
+    if ahead == "EQ" and low == "reduce":
+        return "REDUCE"
+    return "SHORTEST" if low in _SHORTEST else "FUNCTION"
+
+
+def _arrow(tokens: list[Token], position: int, found: list[Token], stack: list[_Open], opened: _Open) -> int:
+    """After a ``)``: when an arrow follows, add it and say that a node ended. Returns where to go on."""
+    at = position
+    signs = [
+        token.value if token.type in ("ADD", "OPERATOR", "_LPAR", "_LBRACKET") else "" for token in tokens[at : at + 5]
+    ]
+    signs += [""] * (5 - len(signs))
+    from_right = signs[0] == "<"
+    if from_right:
+        signs = [*signs[1:], ""]
+        at += 1
+    if signs[0] != "-":
+        return position
+    first = tokens[position]
+    if signs[1] == "[":
+        opened.token.type = "_NODE_OPEN"
+        token = Token("ARROW_OPEN", from_right, first.at)
+        found.append(token)
+        inside = _Open(tokens[at + 1], "[", len(found))
+        inside.is_relationship = True
+        stack.append(inside)
+        return at + 2
+    if signs[1] == "-" and signs[2] == "(":
+        to_right, length = False, 2
+    elif signs[1] == "-" and signs[2] == ">" and signs[3] == "(":
+        to_right, length = True, 3
+    else:
+        return position
+    opened.token.type = "_NODE_OPEN"
+    found.append(Token("ARROW", (from_right, to_right), first.at))
+    return at + length
+
+
+def _arrow_end(tokens: list[Token], position: int, found: list[Token], bracket: Token, text: str) -> int:
+    """After the ``]`` of a relationship: its ``-`` or ``->`` becomes one token with it."""
+    if position >= len(tokens) or tokens[position].value != "-" or tokens[position].type != "ADD":
+        raise CypherSyntaxError("A relationship ends with ]- or ]->.", text, bracket.at, found="]")
+    to_right = (
+        position + 1 < len(tokens) and tokens[position + 1].type == "OPERATOR" and tokens[position + 1].value == ">"
+    )
+    found[-1] = Token("ARROW_CLOSE", to_right, bracket.at)
+    return position + 2 if to_right else position + 1
+
+
+def _comprehension(found: list[Token], opened: _Open) -> None:
+    """At a ``]``: name its ``[`` after what stood inside."""
+    first = opened.position
+    if not opened.comma and found[first + 1].type == "IN" if first + 1 < len(found) else False:
+        opened.token.type = "_LIST_OPEN"
+    elif opened.bar:
+        opened.token.type = "_PATTERN_OPEN"
