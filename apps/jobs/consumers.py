@@ -1,4 +1,7 @@
-"""A job's events as server-sent events and over websocket: the same ids, the same resume, the same end (SPEC 6.2)."""
+"""A log's events as server-sent events and over websocket: the same ids, the same resume, the same end (SPEC 6.2).
+
+The two classes of jobs are at the end; whoever has logs of another kind derives its own.
+"""
 
 import asyncio
 import json
@@ -11,8 +14,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from apps.jobs.feed import StreamEvent, follow
+from apps.jobs.job_log import JOB_LOG
+from apps.jobs.logs import LogKind, LogRef
 from apps.jobs.schemas import parse_event_id
-from apps.jobs.selectors import JobRef
 from apps.jobs.subscription import Subscription
 from kernel import metrics
 from kernel.errors import (
@@ -35,13 +39,17 @@ CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_NOT_FOUND = 4401, 4403, 4404
 CLOSE_BAD_REQUEST, CLOSE_TRY_AGAIN = 4400, 1013
 
 
-class JobEvents(EventStreamConsumer):
-    """GET /v1/jobs/{id}/events."""
+class LogEvents(EventStreamConsumer):
+    """GET .../{id}/events. ``kind`` says of what; the route names its id as the kind does."""
+
+    kind: LogKind
 
     async def open(self) -> None:
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        self.subscription = Subscription(self.scope["passage"])
-        self.ref = await self.subscription.open(self._token(query), self.scope["url_route"]["kwargs"]["job_id"])
+        self.subscription = Subscription(self.scope["passage"], self.kind)
+        self.ref = await self.subscription.open(
+            self._token(query), self.scope["url_route"]["kwargs"][self.kind.id_name]
+        )
         try:  # what was asked for is nobody's business before it is known who asks
             self._read(query)
         except PlatformError:
@@ -77,7 +85,7 @@ class JobEvents(EventStreamConsumer):
         if after:
             metrics.SSE_RESUMES.inc()
         if after > feed.last_seq:
-            yield frame(_reset(self.ref, "unknown_event_id", after), event="reset")
+            yield frame(_reset(self.kind, self.ref, "unknown_event_id", after), event="reset")
             after = 0
         last = after
         try:
@@ -93,13 +101,13 @@ class JobEvents(EventStreamConsumer):
                     yield KEEP_ALIVE
                     continue
                 if event.seq != last + 1:
-                    yield frame(_reset(self.ref, "history_gone", last), event="reset")
+                    yield frame(_reset(self.kind, self.ref, "history_gone", last), event="reset")
                 last = event.seq
                 yield frame(self.subscription.passage.clean(event.data), event=event.type, event_id=event.seq)
                 if event.type == "end":
                     metrics.SSE_TERMINAL.inc()
         except PlatformError as error:
-            yield frame(_reset(self.ref, error.code, last), event="reset")
+            yield frame(_reset(self.kind, self.ref, error.code, last), event="reset")
         except Exception as error:
             if as_platform_error(error) is None:
                 raise
@@ -115,19 +123,20 @@ def _retry_ms(raw: str | None) -> int:
     return int(raw)
 
 
-def _reset(ref: JobRef, reason: str, after: int) -> bytes:
-    return json.dumps({"job_id": str(ref.id), "reason": reason, "after": after}).encode()
+def _reset(kind: LogKind, ref: LogRef, reason: str, after: int) -> bytes:
+    return json.dumps({kind.id_name: str(ref.id), "reason": reason, "after": after}).encode()
 
 
-class JobSocket(AsyncWebsocketConsumer):
-    """/ws/jobs/{id}. The token comes as subprotocol ``bearer.<token>`` (beside ``agentic.v1``) or in the first message
+class LogSocket(AsyncWebsocketConsumer):
+    """/ws/.../{id}. The token comes as subprotocol ``bearer.<token>`` (beside ``agentic.v1``) or in the first message
     {"token": ..., "after": n}; never in the URL. Sends {id, event, data}; closes with 1000 after the end, 4401 when the
     token is not valid or expires."""
 
     channel_layer_alias = None
+    kind: LogKind
 
     async def connect(self) -> None:
-        self._subscription = Subscription(self.scope["passage"])
+        self._subscription = Subscription(self.scope["passage"], self.kind)
         self._task: asyncio.Task[None] | None = None
         self._authenticated = False
         headers = dict(self.scope["headers"])
@@ -167,7 +176,7 @@ class JobSocket(AsyncWebsocketConsumer):
         self._authenticated = True
         try:
             seen = parse_event_id(after)
-            ref = await self._subscription.open(token, self.scope["url_route"]["kwargs"]["job_id"])
+            ref = await self._subscription.open(token, self.scope["url_route"]["kwargs"][self.kind.id_name])
         except UnauthenticatedError:
             await self.close(code=CLOSE_UNAUTHENTICATED)
         except ForbiddenError:
@@ -183,7 +192,7 @@ class JobSocket(AsyncWebsocketConsumer):
         else:
             self._task = asyncio.create_task(self._stream(seen, ref))
 
-    async def _stream(self, after: int, ref: JobRef) -> None:
+    async def _stream(self, after: int, ref: LogRef) -> None:
         feed = self._subscription.feed
         assert feed is not None
         metrics.SSE_ACTIVE.labels("websocket").inc()
@@ -218,8 +227,8 @@ class JobSocket(AsyncWebsocketConsumer):
             metrics.SSE_ACTIVE.labels("websocket").dec()
             self._subscription.close()
 
-    async def _reset(self, ref: JobRef, reason: str, after: int) -> None:
-        await self._say('{"event":"reset","data":' + _reset(ref, reason, after).decode() + "}")
+    async def _reset(self, ref: LogRef, reason: str, after: int) -> None:
+        await self._say('{"event":"reset","data":' + _reset(self.kind, ref, reason, after).decode() + "}")
 
     async def _say(self, text: str) -> None:
         async with asyncio.timeout(settings.SSE_SEND_TIMEOUT_S):
@@ -244,3 +253,15 @@ def _origin_allowed(origin: bytes | None) -> bool:
     except ValueError:
         return False
     return any(host == allowed.strip("[]") or allowed == "*" for allowed in settings.ALLOWED_HOSTS)
+
+
+class JobEvents(LogEvents):
+    """GET /v1/jobs/{id}/events."""
+
+    kind = JOB_LOG
+
+
+class JobSocket(LogSocket):
+    """/ws/jobs/{id}."""
+
+    kind = JOB_LOG

@@ -1,4 +1,4 @@
-"""What a process's streams of one job share: the latest events, read once for all of them, and one wake-up a process.
+"""What a process's streams of one log share: the latest events, read once for all of them, and one wake-up a process.
 
 A wake-up says only that there may be more. What is sent is read, in order and without a hole, from the Redis ring while
 it holds the range, else from PostgreSQL; so a lost wake-up costs a delay (the poll finds it) and never an event.
@@ -20,11 +20,10 @@ from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from apps.jobs import selectors
-from apps.jobs.selectors import JobRef
+from apps.jobs.logs import LogKind, LogRef
 from kernel import metrics
 from kernel.errors import NotFoundError
-from kernel.redis_keys import JOBS_EVENTS, WAKE_GROUP
+from kernel.redis_keys import WAKE_GROUP
 from kernel.web.db_calls import in_thread
 
 log = structlog.get_logger("feed")
@@ -49,12 +48,13 @@ def _event(raw: dict[str, Any]) -> StreamEvent:
     return StreamEvent(raw["seq_id"], raw["event_type"], data)
 
 
-class JobFeed:
-    """The tail of one job's log, and the streams that wait for it."""
+class LogFeed:
+    """The tail of one log, and the streams that wait for it."""
 
-    def __init__(self, job_id: UUID) -> None:
-        self.job_id = job_id
-        self.ref: JobRef | None = None
+    def __init__(self, kind: LogKind, log_id: UUID) -> None:
+        self.kind = kind
+        self.log_id = log_id
+        self.ref: LogRef | None = None
         self.last_seq = 0
         self.tail: deque[StreamEvent] = deque(maxlen=CACHED_EVENTS)
         self.streams = 0
@@ -84,7 +84,7 @@ class Hub:
     """One a process and event loop: every feed, one subscription, one poll."""
 
     def __init__(self) -> None:
-        self.feeds: dict[UUID, JobFeed] = {}
+        self.feeds: dict[str, dict[UUID, LogFeed]] = {}  # by the kind's noun, then by id
         self._tasks: list[asyncio.Task[None]] = []
         self._redis = redis.asyncio.Redis.from_url(
             settings.REDIS_URL,
@@ -95,11 +95,11 @@ class Hub:
         )
 
     # -- feeds
-    async def join(self, job_id: UUID, load: Callable[[], JobRef]) -> JobFeed:
-        """The job's feed, with one stream more. ``load`` authorises and reads the row; its errors rise."""
+    async def join(self, kind: LogKind, log_id: UUID, load: Callable[[], LogRef]) -> LogFeed:
+        """The log's feed, with one stream more. ``load`` authorises and reads the row; its errors rise."""
         if not self._tasks:
             self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
-        feed = self.feeds.setdefault(job_id, JobFeed(job_id))
+        feed = self.feeds.setdefault(kind.noun, {}).setdefault(log_id, LogFeed(kind, log_id))
         feed.streams += 1  # before the row is read: an event after the read wakes this feed
         try:
             ref = await in_thread(load)
@@ -112,22 +112,23 @@ class Hub:
             raise
         return feed
 
-    def leave(self, feed: JobFeed) -> None:
+    def leave(self, feed: LogFeed) -> None:
         feed.streams -= 1
-        if feed.streams == 0 and self.feeds.get(feed.job_id) is feed:
-            del self.feeds[feed.job_id]
+        kin = self.feeds[feed.kind.noun]
+        if feed.streams == 0 and kin.get(feed.log_id) is feed:
+            del kin[feed.log_id]
 
     # -- reading
-    async def history(self, feed: JobFeed, after: int, limit: int) -> list[StreamEvent]:
+    async def history(self, feed: LogFeed, after: int, limit: int) -> list[StreamEvent]:
         """A page of events after ``after`` for a stream that is behind the shared tail."""
-        events = await self._from_ring(feed.job_id, after, limit)
+        events = await self._from_ring(feed, after, limit)
         return await self._from_database(feed, after, limit) if events is None else events
 
-    async def pull(self, feed: JobFeed) -> None:
+    async def pull(self, feed: LogFeed) -> None:
         """Read what is after the shared tail. One reader at a time; the others find it done."""
         async with feed.pulling:
             while feed.ref is not None:
-                events = await self._from_ring(feed.job_id, feed.last_seq)
+                events = await self._from_ring(feed, feed.last_seq)
                 if not events:
                     events = await self._from_database(feed, feed.last_seq)
                 if events:
@@ -135,10 +136,10 @@ class Hub:
                 if len(events) < PAGE:
                     return
 
-    async def _from_ring(self, job_id: UUID, after: int, limit: int | None = None) -> list[StreamEvent] | None:
+    async def _from_ring(self, feed: LogFeed, after: int, limit: int | None = None) -> list[StreamEvent] | None:
         """Events after ``after`` from Redis, the first ``limit`` or else to the end; None when it does not hold them
         in one piece."""
-        key = JOBS_EVENTS(id=job_id)
+        key = feed.kind.ring(id=feed.log_id)
         try:
             start, end = -CACHED_EVENTS, -1
             if limit is not None:  # the ring's first event tells where the next one lies
@@ -160,9 +161,9 @@ class Hub:
             return None
         return [events[seq] for seq in seqs]
 
-    async def _from_database(self, feed: JobFeed, after: int, limit: int = PAGE) -> list[StreamEvent]:
+    async def _from_database(self, feed: LogFeed, after: int, limit: int = PAGE) -> list[StreamEvent]:
         assert feed.ref is not None
-        return [_event(row) for row in await in_thread(selectors.events_after, feed.ref, after, limit=limit)]
+        return [_event(row) for row in await in_thread(feed.kind.events_after, feed.ref, after, limit=limit)]
 
     # -- waking
     async def _listen(self) -> None:
@@ -174,30 +175,31 @@ class Hub:
                 await layer.group_add(WAKE_GROUP, channel)
                 while True:
                     message = await layer.receive(channel)
-                    for job_id, seq in message["jobs"].items():
-                        self._told(UUID(job_id), seq)
+                    for log_id, seq in message["jobs"].items():
+                        self._told(UUID(log_id), seq)
             except (redis.RedisError, OSError) as error:
                 log.warning("wakeups_interrupted", error=type(error).__name__)
                 await asyncio.sleep(1)
 
-    def _told(self, job_id: UUID, seq: int) -> None:
-        feed = self.feeds.get(job_id)
-        if feed is not None and seq > feed.told_seq:
-            feed.told_seq = seq
-            if feed.ref is not None and seq > feed.last_seq:
-                self._pull_soon(feed)
+    def _told(self, log_id: UUID, seq: int) -> None:
+        for kin in self.feeds.values():
+            feed = kin.get(log_id)
+            if feed is not None and seq > feed.told_seq:
+                feed.told_seq = seq
+                if feed.ref is not None and seq > feed.last_seq:
+                    self._pull_soon(feed)
 
-    def _pull_soon(self, feed: JobFeed) -> None:
+    def _pull_soon(self, feed: LogFeed) -> None:
         task = asyncio.create_task(self._try_pull(feed))
         self._tasks.append(task)
         task.add_done_callback(self._tasks.remove)
 
-    async def _try_pull(self, feed: JobFeed) -> None:
+    async def _try_pull(self, feed: LogFeed) -> None:
         """Pull; PostgreSQL may be away, then the poll tries again."""
         try:
             await self.pull(feed)
         except Exception as error:  # noqa: BLE001 - a background read must not end the process's streams
-            log.warning("pull_failed", job_id=str(feed.job_id), error=type(error).__name__)
+            log.warning("pull_failed", **{feed.kind.id_name: str(feed.log_id)}, error=type(error).__name__)
 
     async def _poll(self) -> None:
         """Wake-ups are at most once, and a worker may die between its commit and its wake-up. This asks the rows."""
@@ -208,11 +210,11 @@ class Hub:
             if now - asked_at < POLL_S and await self._redis_answers():
                 continue
             asked_at = now
-            by_tenant: dict[UUID, list[JobFeed]] = {}
-            for feed in self.feeds.values():
+            together: dict[tuple[str, UUID], list[LogFeed]] = {}
+            for feed in (feed for kin in self.feeds.values() for feed in kin.values()):
                 if feed.ref is not None:
-                    by_tenant.setdefault(feed.ref.tenant_id, []).append(feed)
-            for tenant_id, feeds in by_tenant.items():
+                    together.setdefault((feed.kind.noun, feed.ref.tenant_id), []).append(feed)
+            for (_, tenant_id), feeds in together.items():
                 await self._poll_tenant(tenant_id, feeds)
 
     async def _redis_answers(self) -> bool:
@@ -221,20 +223,15 @@ class Hub:
         except (redis.RedisError, OSError):
             return False
 
-    async def _poll_tenant(self, tenant_id: UUID, feeds: list[JobFeed]) -> None:
+    async def _poll_tenant(self, tenant_id: UUID, feeds: list[LogFeed]) -> None:
         try:
-            last = await in_thread(selectors.last_seqs, tenant_id, [feed.job_id for feed in feeds])
+            last = await in_thread(feeds[0].kind.last_seqs, tenant_id, [feed.log_id for feed in feeds])
         except Exception as error:  # noqa: BLE001 - PostgreSQL may be away: the streams hold, and are asked again
             log.warning("poll_failed", error=type(error).__name__)
             return
         for feed in feeds:
-            if last.get(feed.job_id, 0) > feed.last_seq:
+            if last.get(feed.log_id, 0) > feed.last_seq:
                 await self._try_pull(feed)
-
-
-def load_job(principal: Any, job_id: UUID) -> JobRef:
-    """Authorise and read, synchronously; NotFoundError for a job that is not the caller's."""
-    return selectors.ref_of(selectors.get_job(principal, job_id))
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -250,10 +247,11 @@ def hub() -> Hub:
     return _hubs[loop]
 
 
-async def follow(feed: JobFeed, after: int, idle_s: Callable[[], float]) -> Any:
+async def follow(feed: LogFeed, after: int, idle_s: Callable[[], float]) -> Any:
     """Yield events after ``after``, in order, to the end; None when nothing came for ``idle_s()`` seconds.
 
-    NotFoundError when the job's history has been deleted under the stream.
+    An ``end`` that more events follow is an earlier attempt's: somebody resumed the run. NotFoundError when the log's
+    history has been deleted under the stream.
     """
     cursor, limit = after, FIRST_PAGE
     while True:
@@ -262,13 +260,13 @@ async def follow(feed: JobFeed, after: int, idle_s: Callable[[], float]) -> Any:
         if events is None:
             events = await hub().history(feed, cursor, limit)
             if not events:
-                raise NotFoundError("The job's events are gone.", code="history_gone")
+                raise NotFoundError(f"The {feed.kind.noun}'s events are gone.", code="history_gone")
             size_bytes = sum(len(event.data) for event in events)
             limit = max(4, limit // 2) if size_bytes > PAGE_BYTES else min(PAGE, limit * 2)
         for event in events:
             cursor = event.seq
             yield event
-            if event.type == "end":
+            if event.type == "end" and event.seq >= feed.last_seq:
                 return
         if not events:
             try:

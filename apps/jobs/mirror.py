@@ -10,8 +10,8 @@ from uuid import UUID
 import redis
 import structlog
 from django.conf import settings
-from pydantic_core import to_json
 
+from apps.jobs.ring import event_line, queue_events
 from apps.jobs.states import RUNNING, TERMINAL
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
@@ -29,18 +29,6 @@ def queue_key(job_type: str, priority: int) -> str:
     """The list that carries this job's id."""
     known = JOB_TYPES.get(job_type)
     return known.queue(priority) if known else (JOBS_QUEUE_HIGH if priority > 0 else JOBS_QUEUE)(type=job_type)
-
-
-def event_json(row: Row) -> bytes:
-    """One event as the ring holds it and the streams send it."""
-    return to_json(
-        {
-            "seq_id": row["seq_id"],
-            "event_type": row["event_type"],
-            "event_json": row["event_json"],
-            "created_at": iso(row["created_at"]),
-        }
-    )
 
 
 def _state(row: Row) -> list[Any]:
@@ -67,9 +55,7 @@ def _mirror(pipe: redis.client.Pipeline, rows: Iterable[Row]) -> None:
         last = lines[-1]
         state, ring = JOBS_STATE(id=job_id), JOBS_EVENTS(id=job_id)
         pipe.hset(state, items=_state(last))
-        pipe.rpush(ring, *(event_json(line) for line in lines))
-        if last["last_seq"] > settings.EVENT_RING_LENGTH:
-            pipe.ltrim(ring, -settings.EVENT_RING_LENGTH, -1)
+        queue_events(pipe, ring, lines, last["last_seq"])
         if last["status"] in TERMINAL:
             pipe.delete(JOBS_CANCEL(id=job_id))
         if last["status"] != RUNNING or last["last_seq"] % REFRESH_TTL_EVERY == 0:
@@ -110,7 +96,7 @@ def enqueue(row: Row, *, idempotency: str | None = None) -> bool:
     ]
     values = [
         str(row["id"]),
-        event_json(row),
+        event_line(row),
         JOBS_STATE.ttl_s,
         JOBS_EVENTS.ttl_s,
         settings.IDEMPOTENCY_TTL_S if idempotency else 0,

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from django.db.models import Count, JSONField, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.identity.principal import Principal
+from apps.jobs.logs import LogRef
 from apps.jobs.models import IdempotencyKey, Job, JobEvent
 from apps.jobs.states import TERMINAL
 from kernel.errors import NotFoundError
@@ -84,26 +84,15 @@ def open_job_ids(tenant_id: UUID, *, limit: int = 1000) -> list[UUID]:
         )
 
 
-@dataclass(frozen=True)
-class JobRef:
-    """What it takes to read a job's events: its partition is found by created_at."""
-
-    id: UUID
-    tenant_id: UUID
-    created_at: datetime
-    last_seq: int
-    ended: bool
+def ref_of(job: Job) -> LogRef:
+    """The log of a job that the caller was allowed to read."""
+    return LogRef(job.id, job.tenant_id, job.created_at, job.last_seq, job.status in TERMINAL)
 
 
-def ref_of(job: Job) -> JobRef:
-    """The reference of a job that the caller was allowed to read."""
-    return JobRef(job.id, job.tenant_id, job.created_at, job.last_seq, job.status in TERMINAL)
-
-
-def events_after(job: JobRef, after_seq: int, *, limit: int = 1000) -> list[dict[str, Any]]:
+def events_after(log: LogRef, after_seq: int, *, limit: int = 1000) -> list[dict[str, Any]]:
     """The job's events with a higher sequence number, in order, from PostgreSQL."""
-    with tenant_scope(job.tenant_id):
-        rows = JobEvent.objects.filter(job_id=job.id, job_created_at=job.created_at, seq_id__gt=after_seq)
+    with tenant_scope(log.tenant_id):
+        rows = JobEvent.objects.filter(job_id=log.id, job_created_at=log.created_at, seq_id__gt=after_seq)
         wanted = rows.order_by("seq_id").values("seq_id", "event_type", "event_json", "created_at")[:limit]
         return [dict(row) for row in wanted]
 

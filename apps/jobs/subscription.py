@@ -1,14 +1,13 @@
-"""One stream's hold on a job's feed: admitted by the layers, counted against its caller, and looked at again."""
+"""One stream's hold on a log's feed: admitted by the layers, counted against its caller, and looked at again."""
 
 import time
 from typing import Protocol
-from uuid import UUID
 
 from django.conf import settings
 
 from apps.identity.principal import Principal
-from apps.jobs.feed import JobFeed, hub, load_job
-from apps.jobs.selectors import JobRef
+from apps.jobs.feed import LogFeed, hub
+from apps.jobs.logs import LogKind, LogRef
 from kernel.errors import BadRequestError, RateLimitedError
 from kernel.web.db_calls import in_thread
 
@@ -31,32 +30,33 @@ class Passage(Protocol):
 
 
 class Subscription:
-    """One stream's hold on a job's feed, counted against its caller."""
+    """One stream's hold on a log's feed, counted against its caller."""
 
-    def __init__(self, passage: Passage) -> None:
+    def __init__(self, passage: Passage, kind: LogKind) -> None:
         self.passage = passage
-        self.feed: JobFeed | None = None
+        self.kind = kind
+        self.feed: LogFeed | None = None
         self.principal: Principal | None = None
         self._caller: tuple[str, str] | None = None
         self._look_again_at = time.monotonic() + LOOK_AGAIN_S
 
-    async def open(self, token: str, raw_job_id: str) -> JobRef:
+    async def open(self, token: str, raw_id: str) -> LogRef:
         """Authorise, join the feed. UnauthenticatedError, ForbiddenError, BadRequestError, NotFoundError,
         RateLimitedError."""
         try:
-            job_id = UUID(raw_job_id)
-        except ValueError as error:
+            log_id = self.kind.parse_id(raw_id)
+        except BadRequestError:
             await in_thread(self.passage.admit, token)  # a stranger learns nothing of what ids look like
-            raise BadRequestError("A job id is a UUID.", code="invalid_job_id") from error
-        held: list[tuple[Principal, JobRef]] = []
+            raise
+        held: list[tuple[Principal, LogRef]] = []
 
-        def load() -> JobRef:
+        def load() -> LogRef:
             principal = self.passage.admit(token)
-            ref = load_job(principal, job_id)
+            ref = self.kind.find(principal, log_id)
             held.append((principal, ref))
             return ref
 
-        feed = await hub().join(job_id, load)
+        feed = await hub().join(self.kind, log_id, load)
         self.principal, ref = held[0]
         caller = (str(self.principal.tenant_id), self.principal.sub)
         if _open_by_caller.get(caller, 0) >= settings.STREAMS_PER_PRINCIPAL:

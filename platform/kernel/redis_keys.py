@@ -79,6 +79,15 @@ JOBS_CANCEL = Key(
     "workers/engine (four times a second)",
     "The row's cancel_requested_at reaches the worker with its next heartbeat.",
 )
+RUNS_EVENTS = Key(
+    "runs:events:{id}",
+    "LIST",
+    "Ring of the agent run's last 1,000 events, as jobs:events:{id}.",
+    DAY_S,
+    "apps/agents/run_mirror.py after each commit",
+    "streams (apps/jobs/feed.py)",
+    "Streams read run_events in PostgreSQL instead.",
+)
 IDEMPOTENCY = Key(
     "idempotency:{key}",
     "STRING",
@@ -186,7 +195,8 @@ PROVIDER_HEALTH = Key(
     "Shown as unknown until the next look.",
 )
 KEYS = (
-    JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, IDEMPOTENCY, SESSION, TENANT_CONFIG,
+    JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_EVENTS, IDEMPOTENCY, SESSION,
+    TENANT_CONFIG,
     RATELIMIT_USER, RATELIMIT_TENANT, RATELIMIT_TENANT_DAY, RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
     MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
 )  # fmt: skip
