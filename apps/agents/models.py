@@ -175,6 +175,7 @@ class AgentRun(models.Model):
     waits_for = models.UUIDField(null=True, help_text="The run of its session that must end first.")
     token = models.BigIntegerField(default=0)
     crashes = models.IntegerField(default=0, help_text="Times its worker was lost since the last step that ended.")
+    tries = models.IntegerField(default=0, help_text="Times the next step failed in a way that may pass.")
     lease_owner = models.CharField(max_length=255, null=True)
     lease_until = models.DateTimeField(null=True)
     hinted_at = models.DateTimeField(db_default=Now(), help_text="When its next task was sent, or is due.")
@@ -195,6 +196,7 @@ class AgentRun(models.Model):
             models.CheckConstraint(name="agent_runs_status_known", condition=models.Q(status__in=RUN_STATUSES)),
             models.CheckConstraint(name="agent_runs_phase_known", condition=models.Q(phase__in=PHASES)),
             models.UniqueConstraint(name="agent_runs_tenant_id", fields=["tenant", "id"]),
+            models.UniqueConstraint(name="agent_runs_job", fields=["job_id"], condition=models.Q(job_id__isnull=False)),
         ]
         indexes = [
             models.Index(name="agent_runs_owner_list", fields=["tenant", "owner_sub", "-created_at", "-id"]),
@@ -202,6 +204,10 @@ class AgentRun(models.Model):
             models.Index(
                 name="agent_runs_open", fields=["hinted_at"], condition=models.Q(status__in=(QUEUED, "running"))
             ),
+            models.Index(
+                name="agent_runs_quota", fields=["tenant"], condition=models.Q(status__in=(QUEUED, "running"))
+            ),
+            models.Index(name="agent_runs_waiting", fields=["waits_for"], condition=models.Q(waits_for__isnull=False)),
             models.Index(
                 name="agent_runs_session",
                 fields=["session_id", "created_at"],
@@ -240,7 +246,8 @@ class RunStep(models.Model):
 
 
 class RunEvent(models.Model):
-    """One line of a run's log, numbered 1..n without a gap; one ``end``, last."""
+    """One line of a run's log, numbered 1..n without a gap; one ``end``, last. A resume makes of the ``end`` that was
+    there an ``attempt_end``: the log goes on after it."""
 
     pk = models.CompositePrimaryKey("run_id", "seq_id")
     run_id = models.UUIDField()
@@ -252,6 +259,9 @@ class RunEvent(models.Model):
 
     class Meta:
         db_table = "run_events"
+        constraints = [
+            models.UniqueConstraint(name="run_events_one_end", fields=["run_id"], condition=models.Q(event_type="end")),
+        ]
 
 
 class TapeEntry(models.Model):
