@@ -2,6 +2,7 @@
 
 import re
 
+from apps.llm.language import words
 from apps.llm.language.words import READ_CHARS
 
 MAX_STEPS = 32
@@ -37,6 +38,73 @@ def steps_of(goal: str) -> list[str]:
 def conjuncts_of(step: str) -> list[str]:
     """A step at its "and" and its commas: only some of the parts are steps."""
     return _clean(_AND.split(step[:READ_CHARS]))
+
+
+_COMMANDS = words.term_set(
+    "list count delete create update search get run start stop cancel retry summarize explain classify send calculate"
+    " export import restore compare sort plan describe check validate plot draw write report tell filter group"
+    " load save"
+    " controlla verifica valida disegna scrivi filtra raggruppa salva backup"
+)
+_QUESTIONS = frozenset(
+    "which what who whose how where when why is are do does can quale quali qual quanti quante chi cosa come dove quando"
+    " perché".split()
+)
+_STATES = frozenset(
+    "i we my our the a an there it this these that he she they hi hello hey dear thanks thank please io noi mio mia il lo"
+    " la gli un una ci ciao salve buongiorno grazie sono ho abbiamo mi".split()
+)
+_BACK = frozenset(
+    "them they their those these it its that this both each result results loro essi esse questi queste quelli quelle"
+    " risultato risultati li le".split()
+)
+
+
+def is_command(part: str) -> bool:
+    """Whether the part begins with a verb that asks for something."""
+    first = [words.term(word) for word in words.words(part)[:2]]
+    return bool(_COMMANDS.intersection(first))
+
+
+def is_request(part: str) -> bool:
+    """Whether the part asks for something: a command, or a question of its own."""
+    first = words.words(part)[:1]
+    return is_command(part) or bool(first and first[0].lower() in _QUESTIONS)
+
+
+def is_statement(part: str) -> bool:
+    """Whether the part only tells something: "My name is Anna", "the tasks were slow"."""
+    first = words.words(part)[:1]
+    return not part.rstrip().endswith("?") and bool(first and first[0].lower() in _STATES)
+
+
+def refers_back(part: str) -> bool:
+    """Whether the part speaks of what came before it: them, those, the results."""
+    return any(word.lower() in _BACK for word in words.words(part))
+
+
+def requests_of(goal: str) -> list[str]:
+    """The requests of a goal, in order: its steps, and those conjuncts of a step that are all requests of their own.
+    What only tells something stays with the request that follows it, or with the last.
+
+    >>> requests_of("How many failed tasks are there, and which users run the most tasks?")
+    ['How many failed tasks are there', 'which users run the most tasks?']
+    """
+    parts: list[str] = []
+    for step in steps_of(goal):
+        conjuncts = conjuncts_of(step)
+        parts += conjuncts if len(conjuncts) > 1 and all(map(is_request, conjuncts)) else [step]
+    found: list[str] = []
+    said = ""
+    for part in parts:
+        if is_statement(part) and not is_command(part):
+            said += f"{part}. "
+        else:
+            found.append(said + part)
+            said = ""
+    if said and found:
+        found[-1] += f". {said.strip()}"
+    return (found or [said.strip()] if said or found else [])[:MAX_STEPS]
 
 
 def _clean(parts: list[str]) -> list[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.llm.language import words
-from apps.llm.language.goals import conjuncts_of, steps_of
+from apps.llm.language.goals import requests_of
 from apps.llm.providers.demo import leaves
 from apps.llm.providers.demo.shapes import Schema, types_of
 from apps.llm.providers.demo.source import Source
@@ -60,25 +60,9 @@ def entries_of(item: Schema, name: str, source: Source, *, most: int) -> list[En
 
 
 def _steps(source: Source, kinds: list[str], most: int) -> list[Entry]:
-    steps = steps_of(source.values.text) or [source.instruction]
-    if len(steps) == 1 and len(parts := conjuncts_of(steps[0])) > 1 and all(_is_command(part) for part in parts):
-        steps = parts
+    steps = requests_of(source.values.text) or [source.instruction]
     if len(steps) > most:
         steps = [*steps[: most - 1], "; ".join(steps[most - 1 :])]
     if kinds == ["string"]:
         return [Entry(value=step, source=source.for_step(step, index)) for index, step in enumerate(steps) if step]
     return [Entry(source=source.for_step(step, index)) for index, step in enumerate(steps) if step]
-
-
-_COMMANDS = words.term_set(
-    "list count delete create update search get run start stop cancel retry summarize explain classify send calculate"
-    " export import restore compare sort plan describe check validate plot draw write report tell filter group"
-    " load save"
-    " controlla verifica valida disegna scrivi filtra raggruppa salva backup"
-)
-
-
-def _is_command(part: str) -> bool:
-    """Whether the part begins with a verb that asks for something."""
-    first = [words.term(word) for word in words.words(part)[:2]]
-    return bool(_COMMANDS.intersection(first))
