@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.graph.cypher import tree
 from apps.graph.cypher.errors import Fault
-from apps.graph.cypher.lexer import Token
+from apps.graph.cypher.lexer import MAX_INTEGER, Token
 from apps.graph.cypher.operators import NullTest, resolved
 from apps.graph.cypher.patterns import PatternRules
 
@@ -147,6 +147,8 @@ class ExpressionRules:
         chain, number = children
         if chain[-1].type == "ADD" and chain[-1].value == "-" and (len(chain) == 1 or isinstance(chain[-2], Token)):
             chain[-1] = tree.Const(-number.value)
+        elif number.value == MAX_INTEGER and isinstance(number.value, int):
+            raise Fault("The number does not fit into 64 bits.")
         else:
             chain.append(number)
         return chain

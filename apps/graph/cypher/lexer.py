@@ -9,6 +9,7 @@ from apps.graph.cypher.errors import CypherSyntaxError
 
 MAX_CHARACTERS = 65_536
 MAX_TOKENS = 2_000
+MAX_INTEGER = 2**63
 
 KEYWORDS: dict[str, str] = {
     **{
@@ -57,7 +58,7 @@ _INVISIBLE_LETTERS = re.compile("[\u115f\u1160\u3164\uffa0\u034f\u17b4\u17b5]")
 
 
 class Token:
-    """``type``: the terminal; ``at``: where in the text, in characters. What lark reads of its own tokens is here, too."""
+    """``type``: the terminal; ``at``: where in the text, in characters. lark reads the other attributes."""
 
     __slots__ = ("at", "type", "value")
     line = column = end_line = end_column = end_pos = 0
@@ -104,7 +105,15 @@ def tokens(text: str, keywords: dict[str, str]) -> list[Token]:
             inner = value[1:-1]
             add(Token("TEXT", _decoded(inner, text, match.start()) if "\\" in inner else inner, match.start()))
         elif kind == _NUMBER:
-            add(Token("NUMBER", _number(value, text, match.start()), match.start()))
+            number = _number(value, text, match.start())
+            # 2**63 is one too many, except behind a minus sign (build.py looks at what the sign is).
+            if (
+                number >= MAX_INTEGER
+                and type(number) is int
+                and (number > MAX_INTEGER or not found or found[-1].value != "-")
+            ):
+                raise CypherSyntaxError("The number does not fit into 64 bits.", text, match.start())
+            add(Token("NUMBER", number, match.start()))
         elif kind == _PARAM:
             _check_name(value, text, match.start())
             add(Token("PARAM", value, match.start()))
@@ -197,6 +206,8 @@ def _refuse(character: str, text: str, at: int) -> None:
         problem = "Escapes such as \\u0041 are allowed in strings only."
     elif text.startswith("!=", at):
         problem = "!= is no operator of Cypher: use <>."
+    elif text.startswith("&&", at):
+        problem = "Write AND in place of &&."
     elif character in "!&":
         problem = f"{character} in labels is not available: use :A:B for all, :A|B for one of the labels, or NOT n:A."
     elif character == "$":

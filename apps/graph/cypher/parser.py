@@ -1,6 +1,6 @@
-"""Text to tree, or a CypherSyntaxError that says where and what to do. What does not parse is refused (SPEC 8, step 3).
+"""Text to tree, or a CypherSyntaxError that says where and what to do. What does not parse is refused (SPEC 8, 3).
 
-lark makes the LALR tables once a process, from grammar.lark; a text costs one pass of the lexer, one over the brackets and
+lark makes the tables once a process, from grammar.lark. A text costs one pass of the lexer, one over the brackets and
 one through the tables. Nothing here recurses.
 """
 
@@ -20,7 +20,10 @@ from apps.graph.cypher.build_changes import ChangeRules
 from apps.graph.cypher.errors import CypherSyntaxError, Fault
 from apps.graph.cypher.hints import unexpected
 from apps.graph.cypher.lexer import CHANGE_KEYWORDS, KEYWORDS, Token, tokens
+from apps.graph.cypher.walk import levels
 
+MAX_LEVELS = 160
+"""Records inside records: little enough for what recurses over a tree (comparing, hashing, printing)."""
 _HERE = Path(__file__).parent
 _loading = threading.Lock()
 
@@ -74,13 +77,17 @@ def _grammar(start: str) -> Lark:
 def _read(text: str, start: str, keywords: dict[str, str]) -> Any:
     source = _Source(paired(tokens(text, keywords), text))
     try:
-        return _grammar(start).parse(source)  # type: ignore[arg-type]
+        read = _grammar(start).parse(source)  # type: ignore[arg-type]
     except UnexpectedToken as error:
-        raise unexpected(error, text, start) from None
+        raise unexpected(error, source.tokens, text, reads=start == "statement") from None
     except Fault as fault:
         last = source.last
         at = fault.at if fault.at is not None else (last.at if last else 0)
         raise CypherSyntaxError(fault.problem, text, at) from None
+    # Nothing is deeper than its text is long.
+    if len(source.tokens) > MAX_LEVELS // 2 and levels(read) > MAX_LEVELS:
+        raise CypherSyntaxError(f"The query nests deeper than {MAX_LEVELS} levels: use IN, or fewer terms in a row.")
+    return read
 
 
 def parse(text: str) -> tree.Statement:

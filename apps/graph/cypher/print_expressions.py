@@ -31,8 +31,6 @@ def level(expression: tree.Expr) -> int:
         return NOT if expression.operator == "NOT" else SIGN  # type: ignore[union-attr]
     if kind is tree.HasLabels:
         return LABELS
-    if kind is tree.PatternPredicate:
-        return NOT
     if kind is tree.Const:
         value = expression.value  # type: ignore[union-attr]
         return SIGN if isinstance(value, int | float) and str(value)[0] == "-" else ATOM
@@ -158,7 +156,7 @@ class ExpressionPrinter(PatternPrinter):
     def pattern_predicate(self, it: tree.PatternPredicate) -> str:
         if it.pattern.variable is not None:
             raise ValueError("a predicate that names its path")
-        return self._tied(it.pattern)
+        return f"exists({self._tied(it.pattern)})"
 
     def exists(self, it: tree.Exists) -> str:
         return f"EXISTS {{ {self.query(it.query)} }}"

@@ -78,7 +78,9 @@ class Printer(ExpressionPrinter):
 
     def _assignments(self, assignments: tuple[changes.Assignment, ...]) -> str:
         return ", ".join(
-            f"{name_text(one.variable)}{' +' if one.key is None else f'.{name_text(one.key)} '}= {self.expression(one.value)}"
+            f"{name_text(one.variable)} += {self.expression(one.value)}"
+            if one.key is None
+            else f"{name_text(one.variable)}.{name_text(one.key)} = {self.expression(one.value)}"
             for one in assignments
         )
 

@@ -10,11 +10,12 @@ from functools import lru_cache
 from apps.graph.cypher.lexer import CHANGE_KEYWORDS, readable_name
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-RESERVED = frozenset(CHANGE_KEYWORDS) | frozenset(
-    """ADD ANALYZE ASSERT BFS CONSTRAINT CSV DO DROP DUMP EDGE EXISTS EXTRACT FILTER FOR FOREACH FROM
-    FREE GRANT GRAPH HEADERS INDEX KSHORTEST LOAD LOCK MANDATORY OF OFFSET REQUIRE SCALAR SHOW START STORAGE TERMINATE
-    UNIQUE USE USING WSHORTEST YIELD""".split()
-)
+RESERVED = frozenset(CHANGE_KEYWORDS) | {
+    "ADD", "ANALYZE", "ASSERT", "BFS", "CONSTRAINT", "CSV", "DO", "DROP", "DUMP", "EDGE", "EXISTS", "EXTRACT",
+    "FILTER", "FOR", "FOREACH", "FROM", "FREE", "GRANT", "GRAPH", "HEADERS", "INDEX", "KSHORTEST", "LOAD", "LOCK",
+    "MANDATORY", "OF", "OFFSET", "REQUIRE", "SCALAR", "SHOW", "START", "STORAGE", "TERMINATE", "UNIQUE", "USE",
+    "USING", "WSHORTEST", "YIELD",
+}  # fmt: skip
 """Words that some engine may take for more than a name. Quoting one too many is harmless."""
 _TEXT_SIGNS = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NEEDS_ESCAPE = re.compile(r"\\[uU]?|'|[^ -~]")

@@ -38,6 +38,16 @@ def walk(record: Any) -> Iterator[Any]:
         waiting += below
 
 
+def levels(record: Any) -> int:
+    """How many records lie inside each other at the deepest place, the outermost counted."""
+    level = 0
+    here = [record]
+    while here:
+        level += 1
+        here = [below for one in here for below in children(one)]
+    return level
+
+
 def transform(record: Any, change: Callable[[Any], Any]) -> Any:
     """A tree in which ``change`` has answered for every record, from the leaves up. What it leaves as it is stays the
     same object, and so does what holds only such records."""
