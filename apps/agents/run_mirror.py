@@ -47,3 +47,14 @@ def publish(rows: Iterable[dict[str, Any]]) -> bool:
         log.warning("redis_write_failed", where="run_events", error=type(error).__name__)
         return False
     return True
+
+
+def forget(run_id: UUID) -> None:
+    """Take the ring away, because what it holds is not what the log says any more: streams read PostgreSQL."""
+    if not availability.usable():
+        return
+    try:
+        client().delete(RUNS_EVENTS(id=run_id))
+    except redis.RedisError:
+        availability.failed()
+        metrics.REDIS_ERRORS.labels("run_events").inc()

@@ -38,7 +38,8 @@ ROLES = frozenset(ROLE_SCOPES)
 
 ACTIONS = {"C": "create", "R": "read", "U": "update", "D": "delete", "I": "invoke"}
 RESOURCES: dict[str, str] = {
-    "agent-runs": "runs of agents",
+    "agent-runs": "runs of agents; C: starting, cancelling and resuming one's own",
+    "agents": "definitions of agents",
     "jobs": "one's own jobs",
     "tools": "the tool registry; I: running a tool",
     "tenants": "tenants",
@@ -54,9 +55,10 @@ RESOURCES: dict[str, str] = {
 ROWS: dict[str, dict[str, str]] = {
     "admin": {**dict.fromkeys(RESOURCES, "CRUD"), "tools": "CRUDI", "models": "CRUDI", "audit": "R", "platform": "RU",
               "metrics": "R"},
-    "operator": {"agent-runs": "CRU", "jobs": "CRUD", "tools": "RI", "tenants": "R", "graph": "R", "sessions": "CRUD",
-                 "models": "RI", "platform": "R", "metrics": "R"},
-    "user": {"agent-runs": "CR", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD", "models": "RI"},
+    "operator": {"agent-runs": "CRU", "agents": "R", "jobs": "CRUD", "tools": "RI", "tenants": "R", "graph": "R",
+                 "sessions": "CRUD", "models": "RI", "platform": "R", "metrics": "R"},
+    "user": {"agent-runs": "CR", "agents": "R", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD",
+             "models": "RI"},
     "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R"},
     "researcher": {},
     "curator": {"graph": "CRUD"},
