@@ -6,7 +6,6 @@ carry what a whole process has to say. Zero rows for a job means that somebody w
 used. Times in events are ISO 8601 UTC.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,8 @@ from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
-from pydantic_core import PydanticSerializationError, to_json
+
+from kernel.jsonb import json_text
 
 ISO_NOW = """to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 Row = dict[str, Any]
@@ -46,20 +46,6 @@ class Outcome:
     result: Any = None
     error: dict[str, Any] | None = None
     dead: bool = False
-
-
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")  # not the six characters of a text that speaks of NUL
-
-
-def _json(value: Any) -> str | None:
-    """JSON text that jsonb accepts (it refuses NUL), or None. psycopg.DataError for what has no JSON."""
-    if value is None:
-        return None
-    try:
-        text = to_json(value, inf_nan_mode="null").decode()
-    except PydanticSerializationError as error:
-        raise psycopg.DataError(f"not JSON: {error}") from error
-    return _NUL.sub(r"\1\\ufffd", text)
 
 
 CLAIM = f"""
@@ -149,7 +135,7 @@ def append_events(
                 "tokens": [event.token for event in events],
                 "seqs": [event.seq for event in events],
                 "types": [event.event_type for event in events],
-                "data": [_json(event.data) for event in events],
+                "data": [json_text(event.data) for event in events],
                 "percents": [event.percent for event in events],
                 "fencing": fencing,
             },
@@ -199,8 +185,8 @@ def finish(connection: Connection, outcomes: Sequence[Outcome], *, fencing: bool
                 "ids": [outcome.job_id for outcome in outcomes],
                 "tokens": [outcome.token for outcome in outcomes],
                 "statuses": [outcome.status for outcome in outcomes],
-                "results": [_json(outcome.result) for outcome in outcomes],
-                "errors": [_json(outcome.error) for outcome in outcomes],
+                "results": [json_text(outcome.result) for outcome in outcomes],
+                "errors": [json_text(outcome.error) for outcome in outcomes],
                 "deads": [outcome.dead for outcome in outcomes],
                 "fencing": fencing,
             },
