@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.agents.first_agent import ensure_default_agent
 from apps.identity.issuer import keyring
 from apps.ops.admin_client import ensure_admin_client
 from apps.ops.first_model import ensure_first_model
@@ -29,6 +30,8 @@ class Command(BaseCommand):
             ensure_admin_client()
         if ensure_first_model():
             self.stdout.write("Language models: the demo model answers until there is another.")
+        if ensure_default_agent():
+            self.stdout.write("Agents: `default` answers runs that name no agent.")
         self._lay_graph(options["graph_wait_s"])
         if settings.ENVIRONMENT == "prod":
             slug = settings.PLATFORM_TENANT
