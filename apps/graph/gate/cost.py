@@ -1,0 +1,256 @@
+"""Part of layer 4: how many rows a query may touch, and how large a value may grow, estimated without the data.
+
+The weights are those of a graph of middling size: a label has NODES nodes, a node DEGREE relationships. Patterns that
+share no variable multiply, UNWIND multiplies by the length of its list, LIMIT caps. What the estimate counts is the sum
+of the rows after every step; subqueries and patterns inside expressions count once for each row around them.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.graph.cypher import tree
+from apps.graph.gate.expressions import aggregates, names_of_path, parts
+from apps.graph.gate.limits import Limits
+from apps.graph.gate.ranges import length_of_range
+from apps.graph.gate.starts import DEGREE, NODES, cheapest_start, pinned
+from apps.graph.gate.verdict import GateRefusal
+
+Size = tuple[float, float]
+"""How many elements or characters, and how large one is."""
+ONE: Size = (1.0, 1.0)
+PROPERTY: Size = (100.0, 1.0)
+_FIXED: dict[str, Size] = {
+    "keys": (20.0, 20.0), "labels": (2.0, 20.0), "properties": (20.0, 100.0), "nodes": (10.0, 1.0),
+    "relationships": (10.0, 1.0), "type": (20.0, 1.0),
+}  # fmt: skip
+_LIKE_ARGUMENT = frozenset(("toLower", "toUpper", "trim", "lTrim", "rTrim", "substring", "left", "right", "reverse",
+                            "tail", "toString", "coalesce", "max", "min"))  # fmt: skip
+_GROWS = 1.001
+_FEW_TIMES = 20
+
+
+def estimate(query: tree.Query, parameters: Mapping[str, Any], limits: Limits) -> float:
+    """The rows that the query may touch. GateRefusal when a value may grow beyond what one may hold."""
+    found = _Estimate(parameters, limits, {})
+    found.query(query)
+    return found.work
+
+
+def total(size: Size) -> float:
+    return size[0] * size[1]
+
+
+class _Estimate:
+    """``rows``: how many there are at this point; ``work``: the sum so far; ``sizes``: of what is known here."""
+
+    def __init__(self, parameters: Mapping[str, Any], limits: Limits, sizes: dict[str, Size]) -> None:
+        self.parameters = parameters
+        self.limits = limits
+        self.sizes = sizes
+        self.rows = 1.0
+        self.work = 0.0
+
+    def query(self, query: tree.Query) -> None:
+        """``rows`` and ``sizes`` are afterwards those of the result."""
+        outer, rows, sizes = dict(self.sizes), 0.0, {}
+        for branch in query.branches:
+            self.rows, self.sizes = 1.0, dict(outer)
+            for clause in branch.clauses:
+                self._clause(clause)
+            rows += self.rows
+            sizes |= self.sizes
+        self.rows, self.sizes = rows, sizes
+
+    def _clause(self, clause: tree.Clause) -> None:
+        match clause:
+            case tree.Match():
+                self._match(clause.paths, clause.where)
+            case tree.Unwind():
+                count, each = self.size(clause.source)
+                self.rows *= max(count, 1.0)
+                self.sizes[clause.variable] = (each, 1.0)
+            case tree.With():
+                self._project(clause.projection)
+                if clause.where is not None:
+                    self.size(clause.where)
+            case tree.Return():
+                self._project(clause.projection)
+            case tree.Subquery():
+                inner = self._inside(lambda found: found.query(clause.query))
+                self.rows *= max(inner.rows, 1.0)
+                self.sizes |= inner.sizes
+        self.work += self.rows
+
+    def _match(self, paths: tuple[tree.Path, ...], where: tree.Expr | None) -> None:
+        starts = pinned(where)
+        waiting = list(paths)
+        while waiting:
+            joined = [path for path in waiting if any(name in self.sizes for name in names_of_path(path))]
+            path = joined[0] if joined else min(waiting, key=lambda one: cheapest_start(one, starts))
+            waiting.remove(path)
+            if not joined:
+                self.rows *= cheapest_start(path, starts)
+            hops = 0
+            for rel in path.rels:
+                most = 1 if rel.hops is None else (rel.hops.most or self.limits.hops)
+                hops += most
+                self.rows *= DEGREE**most
+                self.work += self.rows
+                if rel.variable:
+                    self.sizes[rel.variable] = (float(most), 1.0)
+            ends = [node.variable for node in (path.nodes[0], path.nodes[-1])]
+            if hops and all(name is not None and name in self.sizes for name in ends):
+                self.rows /= DEGREE**hops  # both ends were known: the path only says whether and how
+            self.sizes |= {node.variable: ONE for node in path.nodes if node.variable}
+            if path.variable:
+                self.sizes[path.variable] = (float(hops + 1), 1.0)
+        if where is not None:
+            self.size(where)
+
+    def _project(self, projection: tree.Projection) -> None:
+        columns = projection.columns
+        found = {one.alias or getattr(one.expression, "name", ""): self.size(one.expression) for one in columns}
+        for key in projection.order:
+            self.size(key.expression)
+        if columns and all(aggregates(one.expression) for one in columns) and not projection.everything:
+            self.rows = 1.0
+        limit = projection.limit
+        value = limit.value if isinstance(limit, tree.Const) else (
+            self.parameters.get(limit.name) if isinstance(limit, tree.Param) else None
+        )  # fmt: skip
+        if type(value) is int:
+            self.rows = min(self.rows, float(value))
+        self.sizes = self.sizes | found if projection.everything else found
+
+    def _inside(self, run: Any) -> "_Estimate":
+        """Another estimate, of something that is worked out for each row of this one."""
+        inner = _Estimate(self.parameters, self.limits, dict(self.sizes))
+        run(inner)
+        self.work += self.rows * inner.work
+        return inner
+
+    def size(self, expression: tree.Expr) -> Size:
+        """How large the value may be; what working it out costs is added to ``work``."""
+        found = self._size(expression)
+        if total(found) > self.limits.size:
+            raise GateRefusal(
+                "depth",
+                f"A value in this query may grow to about {total(found):.0e} elements or characters.",
+                "Build smaller lists and texts, or return rows instead.",
+            )
+        return found
+
+    def _size(self, one: tree.Expr) -> Size:
+        match one:
+            case tree.Const(value):
+                return (float(max(len(value), 1)), 1.0) if isinstance(value, str) else ONE
+            case tree.Param(name):
+                return _of_value(self.parameters.get(name))
+            case tree.Var(name):
+                return self.sizes.get(name, ONE)
+            case tree.Prop():
+                self.size(one.of)
+                return PROPERTY
+            case tree.Call():
+                return self._call(one)
+            case tree.ListOf(items):
+                return (float(max(len(items), 1)), max((total(self.size(item)) for item in items), default=1.0))
+            case tree.Slice() | tree.Case():
+                return self._largest([self.size(part) for part in parts(one)])
+            case tree.Index():
+                self.size(one.at)
+                return (self.size(one.of)[1], 1.0)
+            case tree.MapOf() | tree.MapProjection():
+                sizes = [self.size(part) for part in parts(one)]
+                return (20.0 + sum(total(size) for size in sizes), 1.0)
+            case tree.Binary("+", left, right):
+                first, second = self.size(left), self.size(right)
+                return (first[0] + second[0], max(first[1], second[1]))
+            case tree.ListComprehension():
+                return self._list(one.source, one.variable, one.where, one.result)
+            case tree.Quantifier():
+                self._list(one.source, one.variable, one.where, None)
+                return ONE
+            case tree.Reduce():
+                return self._reduce(one)
+            case tree.PatternComprehension(pattern, where, result):
+                found: list[Size] = []
+
+                def run(inner: _Estimate) -> None:
+                    inner._match((pattern,), where)
+                    found.append(inner.size(result))
+
+                return (self._inside(run).rows, total(found[0]) if found else 1.0)
+            case tree.PatternPredicate(pattern):
+                self._inside(lambda inner: inner._match((pattern,), None))
+                return ONE
+            case tree.Exists(query):
+                self._inside(lambda inner: inner.query(query))
+                return ONE
+            case _:
+                for part in parts(one):
+                    self.size(part)
+                return ONE
+
+    def _call(self, call: tree.Call) -> Size:
+        sizes = [self.size(argument) for argument in call.arguments]
+        if call.name == "collect":
+            return (min(self.rows, NODES), total(sizes[0]))
+        if call.name == "range":
+            return (length_of_range(call, self.parameters, self.limits, lambda part: self.size(part)[0]), 1.0)
+        if call.name == "split":
+            return (total(sizes[0]), 1.0)
+        if call.name == "replace":
+            return (total(sizes[0]) * max(1.0, total(sizes[2])), 1.0)
+        if call.name in ("head", "last"):
+            return (sizes[0][1], 1.0)
+        if call.name in _LIKE_ARGUMENT:
+            return self._largest(sizes)
+        return _FIXED.get(call.name, ONE)
+
+    def _list(self, source: tree.Expr, variable: str, where: tree.Expr | None, result: tree.Expr | None) -> Size:
+        count, each = self.size(source)
+        found: list[Size] = [(each, 1.0)]
+
+        def run(inner: _Estimate) -> None:
+            inner.sizes[variable] = (each, 1.0)
+            inner.rows = max(count, 1.0)
+            inner.work = inner.rows
+            for part in (where, result):
+                if part is not None:
+                    found.append(inner.size(part))
+
+        self._inside(run)
+        return (count, total(found[-1]) if result is not None else each)
+
+    def _reduce(self, one: tree.Reduce) -> Size:
+        """A step that holds what it had before twice doubles it each time."""
+        count, each = self.size(one.source)
+        start = total(self.size(one.start))
+
+        def step(before: float) -> float:
+            inner = _Estimate(self.parameters, self.limits, self.sizes | {
+                one.accumulator: (before, 1.0), one.variable: (each, 1.0),
+            })  # fmt: skip
+            return total(inner._size(one.step))
+
+        self.work += self.rows * count
+        small, large = step(1.0), step(1001.0)
+        growth = (large - small) / 1000.0
+        if growth > _GROWS and count > _FEW_TIMES:
+            return (float("inf"), 1.0)
+        return (start * max(1.0, growth) ** min(count, _FEW_TIMES) + count * small, 1.0)
+
+    @staticmethod
+    def _largest(sizes: list[Size]) -> Size:
+        return (max((size[0] for size in sizes), default=1.0), max((size[1] for size in sizes), default=1.0))
+
+
+def _of_value(value: Any) -> Size:
+    if isinstance(value, str):
+        return (float(max(len(value), 1)), 1.0)
+    if isinstance(value, list | tuple):
+        return (float(max(len(value), 1)), max((total(_of_value(one)) for one in value), default=1.0))
+    if isinstance(value, Mapping):
+        return (float(max(len(value), 1)), max((total(_of_value(one)) for one in value.values()), default=1.0))
+    return ONE

@@ -1,0 +1,26 @@
+"""Names: how they may look, and which known one is nearest to a wrong one."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+LONGEST_COLUMN = 120
+
+
+def is_plain(name: str) -> bool:
+    """A name that every server reads the same without quotes."""
+    return PLAIN.fullmatch(name) is not None
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that looks most like this one in any case, or None when none does."""
+    by_lower = {one.lower(): one for one in sorted(known, reverse=True)}
+    found = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``Did you mean x?``, or nothing."""
+    found = nearest(name, known)
+    return f"Did you mean {found}?" if found else ""
