@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from apps.jobs.event_types import LOG, PROGRESS
 from apps.jobs.ledger import NewEvent
 
 PROGRESS_INTERVAL_S = 0.1  # at most ten progress events a second are stored
@@ -66,9 +67,9 @@ class Execution:
         """A progress event {stage, message, percent}; the latest of each tenth of a second is kept. A checkpoint."""
         self.checkpoint()
         percent = None if percent is None else min(100.0, max(0.0, float(percent)))
-        data = {"stage": _text(stage), "message": _text(message), "percent": percent}
+        data = PROGRESS.data(stage=_text(stage), message=_text(message), percent=percent)
         with self._lock:
-            self._pending = ("progress", data, percent)
+            self._pending = (PROGRESS.name, data, percent)
         self.flush(time.monotonic())
 
     def log(self, message: str) -> None:
@@ -76,7 +77,7 @@ class Execution:
         self.checkpoint()
         self.flush(float("inf"))
         with self._lock:
-            self._number_and_emit("log", {"message": _text(message)}, None)
+            self._number_and_emit(LOG.name, LOG.data(message=_text(message)), None)
 
     def checkpoint(self) -> None:
         """Raise Stopped if the attempt must end."""
