@@ -15,7 +15,7 @@ from django.db import Error as DatabaseError
 from apps.graph import epoch
 from apps.graph.door import transactions
 from apps.graph.door.calls import Ticket, call
-from apps.graph.door.links import Links
+from apps.graph.door.links import Links, known
 from apps.graph.door.transactions import Asked
 from apps.graph.engines.dialect import Dialect
 from apps.graph.results import Plan, Rows, Written
@@ -90,6 +90,12 @@ def define(statements: Callable[[Dialect], tuple[str, ...]], *, timeout_s: float
         return sum([await transactions.define(links, one) for one in asked])
 
     return call(ticket, work)[0]
+
+
+def engine() -> str:
+    """The name of the server's dialect, without a call once it is known. GraphUnavailableError when nobody is there."""
+    connected = known()
+    return connected.dialect.name if connected else str(ping()["engine"])
 
 
 def ping() -> dict[str, Any]:

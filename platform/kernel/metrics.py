@@ -74,4 +74,5 @@ GRAPH_DURATION = Histogram(
 )
 GRAPH_ROWS = Counter("graph_rows_total", "Rows that the graph answered.", ["kind"])
 GRAPH_REFUSED = Counter("graph_results_refused_total", "Answers thrown away: they held what is not the caller's.")
+GATE_REFUSALS = Counter("graph_gate_refusals_total", "Queries that the gate refused, by layer.", ["layer"])
 GRAPH_TERMINATED = Counter("graph_queries_terminated_total", "Queries ended on the server, by why.", ["reason"])

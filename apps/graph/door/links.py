@@ -55,6 +55,11 @@ async def links() -> Links:
     return known
 
 
+def known() -> Links | None:
+    """The process's drivers if they are connected."""
+    return _links.get(os.getpid())
+
+
 def forget() -> None:
     """Let go of every connection, in the background: the next call makes new ones."""
     known = _links.pop(os.getpid(), None)
