@@ -79,6 +79,15 @@ JOBS_CANCEL = Key(
     "workers/engine (four times a second)",
     "The row's cancel_requested_at reaches the worker with its next heartbeat.",
 )
+RUNS_QUEUE = Key(
+    "runs:queue",
+    "LIST",
+    "Celery messages for the tasks of agent runs, each with a run's id. Celery's own queue of that name.",
+    None,
+    "workers (Celery), API and sweeper (apps/agents/dispatch.py)",
+    "workers",
+    "The sweeper sends the next task of every run that nobody holds again within 3 s.",
+)
 RUNS_EVENTS = Key(
     "runs:events:{id}",
     "LIST",
@@ -195,8 +204,8 @@ PROVIDER_HEALTH = Key(
     "Shown as unknown until the next look.",
 )
 KEYS = (
-    JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_EVENTS, IDEMPOTENCY, SESSION,
-    TENANT_CONFIG,
+    JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_QUEUE, RUNS_EVENTS, IDEMPOTENCY,
+    SESSION, TENANT_CONFIG,
     RATELIMIT_USER, RATELIMIT_TENANT, RATELIMIT_TENANT_DAY, RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
     MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
 )  # fmt: skip
