@@ -14,7 +14,7 @@ WEB, BEAT, FLOWER = "web", "beat", "flower"
 
 def prepare_spec(variables: Mapping[str, str]) -> ProcessSpec:
     """Migrate, then seed the demo tenants and users. Runs to its end."""
-    return _spec("prepare", ["manage.py", "prepare"], variables)
+    return _spec("prepare", ["manage.py", "prepare", "--graph-wait-s", "60", "--graph-users", "40"], variables)
 
 
 def serving_specs(home: DataDir, variables: Mapping[str, str]) -> list[ProcessSpec]:

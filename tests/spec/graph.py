@@ -23,4 +23,9 @@ GRAPH: dict[str, tuple[str, str]] = {
     "graph:races": ("issue 5", "Changes that race for one node make it once, and none is lost."),
     "graph:explain": ("SPEC 8", "EXPLAIN gives the server's plan and runs nothing."),
     "graph:dialects": ("issue 5", "What differs between ArcadeDB, Memgraph and Neo4j is in one module for each."),
+    "graph:seed": (
+        "issue 5",
+        "Seeding makes a believable graph of every label and relationship, the same for the same seed.",
+    ),
+    "graph:seed-again": ("issue 5", "Seeding again changes nothing."),
 }

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from apps.agents.first_agent import ensure_default_agent
 from apps.identity.issuer import keyring
+from apps.ops import demo
 from apps.ops.admin_client import ensure_admin_client
 from apps.ops.first_model import ensure_first_model
 
@@ -18,6 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--graph-wait-s", type=float, default=0.0, help="How long to wait for a graph that is starting."
+        )
+        parser.add_argument(
+            "--graph-users", type=int, default=0, help="Seed the demo tenants' graphs with this many users; 0: not."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,17 +36,22 @@ class Command(BaseCommand):
             self.stdout.write("Language models: the demo model answers until there is another.")
         if ensure_default_agent():
             self.stdout.write("Agents: `default` answers runs that name no agent.")
-        self._lay_graph(options["graph_wait_s"])
+        is_laid = self._lay_graph(options["graph_wait_s"])
         if settings.ENVIRONMENT == "prod":
             slug = settings.PLATFORM_TENANT
             call_command("create_tenant", slug, slug, if_missing=True, stdout=self.stdout)
             self.stdout.write("Production: no demo data.")
         else:
             call_command("seed_demo", stdout=self.stdout)
+            if is_laid and options["graph_users"]:
+                for slug in demo.TENANTS:
+                    call_command("seed_graph", tenant=slug, users=options["graph_users"], stdout=self.stdout)
 
-    def _lay_graph(self, wait_s: float) -> None:
+    def _lay_graph(self, wait_s: float) -> bool:
         """The platform works without the graph: what keeps it from being laid is only said."""
         try:
             call_command("lay_graph", wait_s=wait_s, stdout=self.stdout)
+            return True
         except CommandError as error:
             self.stdout.write(f"Graph is not laid: {error} Run `manage.py lay_graph` when that is mended.")
+            return False
