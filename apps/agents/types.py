@@ -188,6 +188,7 @@ class InvokeTool(Protocol):
 class Ports:
     """Everything a phase may reach. Each call is recorded on the run's tape before its answer is used.
 
+    ``tools``: what this run may be offered; ``writes``: the names of those that change something.
     ``report``: (stage, message) as a progress event. ``say``: text of the final answer as it comes.
     ``checkpoint``: raises when the run must stop (cancelled, lease lost, time over). ``scrub``: any JSON value without
     personal data, by the tenant's mode. ``spent``: what was called through these ports so far.
@@ -197,6 +198,7 @@ class Ports:
     ask_graph: AskGraph
     invoke_tool: InvokeTool
     tools: tuple[ToolSpec, ...]
+    writes: frozenset[str]
     report: Callable[[str, str], None]
     say: Callable[[str], None]
     checkpoint: Callable[[], None]

@@ -1,7 +1,7 @@
 """A prompt as it is read for its category: without what cannot be seen, with what is disguised, own words apart.
 
-    >>> read("delete\\u200b all tasks").text
-    'delete all tasks'
+>>> read("delete\\u200b all tasks").text
+'delete all tasks'
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""What a wish needs, and what its asker may do: answered from the table of rights (apps/identity/rbac.py), by no model."""
+"""What a wish needs, and what its asker may do: out of the table of rights (apps/identity/rbac.py), by no model."""
 
 import re
 
@@ -28,7 +28,9 @@ _DELETES = words.term_set("delete cancel abort revoke stop")
 _CREATES = words.term_set("create add import grant invite schedule start backup restore")
 _READS = words.term_set("see read view list show get search query ask count vedere leggere") - {"ask"}
 _WRITES_CYPHER = re.compile(r"\b(?:create|merge)\s*\(|\bmatch\s*\(.{0,300}\b(?:set|remove|delete)\b", re.I | re.DOTALL)
-_WHO_MAY = re.compile(r"\bwho\s+(?:can|may|is\s+allowed|has)\b|\bchi\s+(?:può|puo|ha)\b|\bwhich\s+roles?\b", re.IGNORECASE)
+_WHO_MAY = re.compile(
+    r"\bwho\s+(?:can|may|is\s+allowed|has)\b|\bchi\s+(?:può|puo|ha)\b|\bwhich\s+roles?\b", re.IGNORECASE
+)
 _OWN = re.compile(
     r"\b(?:am|may|can|could|do)\s+i\b|\bi\s+(?:am|have|can|may)\b|\bmy\s+(?:\w+\s+)?(?:permissions?|roles?|rights?|scopes?"
     r"|access)\b|\bposso\b|\bho\b|\bsono\b|\bi\s+miei\b|\bwho\s+am\s+i\b|\bchi\s+sono\b|\ballowed\s+to\s+do\b",
@@ -61,8 +63,8 @@ def change_needs(text: str) -> str:
 def asked_about(text: str) -> str:
     """The permission that a question on rights is about; "" when it names none."""
     said = words.all_terms(text[: words.READ_CHARS])
-    resource = next((_RESOURCE_OF[word] for word in said if word in _RESOURCE_OF and word not in ("permission", "role")),
-                    "graph" if _GRAPH.intersection(said) else "")  # fmt: skip
+    named = (_RESOURCE_OF[word] for word in said if word in _RESOURCE_OF and word not in ("permission", "role"))
+    resource = next(named, "graph" if _GRAPH.intersection(said) else "")
     if not resource:
         return ""
     meant = set(said)
@@ -81,7 +83,9 @@ def answer(view: RunView, text: str, *, italian: bool) -> str:
         return ""
     if permission:
         verdict = rbac.verdict(principal, permission)
-        return say("you_may" if verdict.allowed else "you_may_not", italian, permission=permission, reason=verdict.reason)
+        return say(
+            "you_may" if verdict.allowed else "you_may_not", italian, permission=permission, reason=verdict.reason
+        )
     held = ", ".join(sorted(rbac.permissions_of(principal))) or "-"
     roles = ", ".join(sorted(view.roles)) or "-"
     return say("who_you_are", italian, sub=view.owner_sub, roles=roles, permissions=held)

@@ -2,26 +2,27 @@
 
 _PHRASES: dict[str, tuple[str, str]] = {
     "missing_right": (
-        "I did not do that: it needs the permission {permission}, which you do not have. {reason} Ask an administrator of"
-        " your tenant for it.",
-        "Non l'ho fatto: serve il permesso {permission}, che non hai. {reason} Chiedilo a un amministratore del tuo tenant.",
+        "I did not do that: it needs the permission {permission}, which you do not have. {reason} Ask an administrator"
+        " of your tenant for it.",
+        "Non l'ho fatto: serve il permesso {permission}, che non hai. {reason} Chiedilo a un amministratore"
+        " del tuo tenant.",
     ),
     "refused": (
-        "I do not do that: it looks destructive, and such requests are never carried out by an agent, whoever asks. Nothing"
-        " was changed.",
-        "Questo non lo faccio: sembra distruttivo, e richieste simili non vengono mai eseguite da un agente, chiunque le"
-        " faccia. Nulla è stato modificato.",
+        "I do not do that: it looks destructive, and such requests are never carried out by an agent, whoever asks."
+        " Nothing was changed.",
+        "Questo non lo faccio: sembra distruttivo, e richieste simili non vengono mai eseguite da un agente, chiunque"
+        " le faccia. Nulla è stato modificato.",
     ),
     "offer": (
         "I can EXPLAIN it instead: this query would select what you meant, and runs nothing until you ask for it.",
-        "Posso invece spiegarlo (EXPLAIN): questa query selezionerebbe ciò che intendevi, e non esegue nulla finché non lo"
-        " chiedi.",
+        "Posso invece spiegarlo (EXPLAIN): questa query selezionerebbe ciò che intendevi, e non esegue nulla finché non"
+        " lo chiedi.",
     ),
     "offer_plain": (
-        "I can EXPLAIN it instead: ask \"explain what would happen if ...\" and I show what it would touch, without running"
-        " anything.",
-        "Posso invece spiegarlo (EXPLAIN): chiedi \"spiega cosa succederebbe se ...\" e mostro che cosa toccherebbe, senza"
-        " eseguire nulla.",
+        'I can EXPLAIN it instead: ask "explain what would happen if ..." and I show what it would touch, without'
+        " running anything.",
+        'Posso invece spiegarlo (EXPLAIN): chiedi "spiega cosa succederebbe se ..." e mostro che cosa toccherebbe,'
+        " senza eseguire nulla.",
     ),
     "no_tool": (
         "You may do that ({permission}), but none of the tools of this agent does it. {how}",

@@ -3,6 +3,7 @@
 import re
 
 from apps.llm.language import words
+from apps.llm.language.vocabulary import word_set
 from apps.llm.language.words import READ_CHARS
 
 MAX_STEPS = 32
@@ -46,17 +47,17 @@ _COMMANDS = words.term_set(
     " load save"
     " controlla verifica valida disegna scrivi filtra raggruppa salva backup"
 )
-_QUESTIONS = frozenset(
-    "which what who whose how where when why is are do does can quale quali qual quanti quante chi cosa come dove quando"
-    " perché".split()
+_QUESTIONS = word_set(
+    "which what who whose how where when why is are do does can quale quali qual quanti quante chi cosa come dove"
+    " quando perché"
 )
-_STATES = frozenset(
-    "i we my our the a an there it this these that he she they hi hello hey dear thanks thank please io noi mio mia il lo"
-    " la gli un una ci ciao salve buongiorno grazie sono ho abbiamo mi".split()
+_STATES = word_set(
+    "i we my our the a an there it this these that he she they hi hello hey dear thanks thank please io noi mio mia il"
+    " lo la gli un una ci ciao salve buongiorno grazie sono ho abbiamo mi"
 )
-_BACK = frozenset(
+_BACK = word_set(
     "them they their those these it its that this both each result results loro essi esse questi queste quelli quelle"
-    " risultato risultati li le".split()
+    " risultato risultati li le"
 )
 
 

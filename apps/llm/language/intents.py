@@ -52,6 +52,13 @@ _DANGEROUS_TEXT = re.compile(
     r"|tutti|tutte|tutto|l'intero|l'intera)\b|\bwhile\s+true\b|\b(?:forever|per sempre|endlessly|all'infinito)\b",
     re.IGNORECASE,
 )
+# Bulk deletion in the other languages of our users' neighbours: French, Spanish, Portuguese, German.
+_DANGEROUS_ABROAD = re.compile(
+    r"\b(?:supprim\w+|effac\w+|détrui\w+|borr(?:a|ar|e|en|ad)|elimin(?:a|e|en)|destruy\w+|apag(?:a|ar|ue)|exclu\w+"
+    r"|lösch\w*|loesch\w*|vernicht\w*|entfern\w*)\s+(?:\w+\s+){0,2}(?:tou(?:t|te|s|tes)|tod[oa]s?|alles?|aller|sämtliche\w*"
+    r"|la\s+base|le\s+graphe|el\s+grafo|die\s+datenbank|den\s+graphen)\b",
+    re.IGNORECASE,
+)
 _EXPLAIN = re.compile(
     r"\bexplain\b|\bspiega\w*\b|\bspiegazione\b|\bwhat\s+would\s+happen\b|\bcosa\s+succede(?:rebbe)?\b"
     r"|\bdry[- ]run\b|\bprofile\b"
@@ -112,6 +119,12 @@ def is_about_itself(text: str) -> bool:
     return bool(_ABOUT_ITSELF.search(text[:1_000]))
 
 
+def asks_for_change(text: str) -> bool:
+    """Whether any word of the text, or Cypher in it, asks for something to be changed."""
+    said = set(words.all_terms(text))
+    return bool(said & (_ADMIN_VERBS | _DESTRUCTIVE) or _WRITE_CYPHER.search(text))
+
+
 def intent_of(text: str) -> Intent:
     """The category of one request, in English or Italian, or in Cypher."""
     text = text[: words.READ_CHARS]
@@ -164,7 +177,7 @@ def _graph_or_chat(text: str, said: list[str], graph_words: list[str], asks: lis
 
 
 def _danger_in(text: str, said: list[str], meant: set[str]) -> str | None:
-    match = _DANGEROUS_TEXT.search(text)
+    match = _DANGEROUS_TEXT.search(text) or _DANGEROUS_ABROAD.search(text)
     if match:
         return match.group(0)
     verb = next((word for word in said if word in _DESTRUCTIVE), None)
