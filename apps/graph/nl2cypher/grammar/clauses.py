@@ -1,0 +1,183 @@
+"""What is said of a noun: relative clauses, participles, prepositions, conditions."""
+
+from collections.abc import Iterator
+
+from apps.graph.nl2cypher.grammar import conditions, roads
+from apps.graph.nl2cypher.grammar.applying import linked, with_values
+from apps.graph.nl2cypher.grammar.frames import Quantity, Test, Thing
+from apps.graph.nl2cypher.grammar.reader import Found, Reader
+
+_QUANTITIES: dict[str, Quantity] = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "="}
+
+
+def modifiers(read: Reader, thing: Thing, at: int) -> Found:
+    """Each thing that one more phrase from here on makes of this one."""
+    for start, negated in _openings(read, at):
+        yield from _values(read, thing, start, negated)
+        yield from _verbs(read, thing, start, negated)
+        yield from _agents(read, thing, start)
+        yield from conditions.compared(read, thing, start, negated)
+        yield from conditions.moments(read, thing, start, negated)
+        yield from conditions.having(read, thing, start, negated)
+        yield from _having(read, thing, start, negated)
+    yield from conditions.whose(read, thing, at)
+    yield from conditions.texts(read, thing, at)
+    yield from _prepositions(read, thing, at)
+
+
+def quantified(read: Reader, at: int) -> Iterator[tuple[Thing, Quantity, int, int]]:
+    """``5 tasks``, ``more than 5 tasks``, ``no tasks``, ``tasks``: (thing, quantity, number, end)."""
+    for _, start in read.take(at, "NO"):
+        for thing, end in read.things(start):
+            yield thing, "none", 0, end
+    for word, start in read.take(at, *_QUANTITIES):
+        for number, after in read.take(start, "NUM"):
+            if number.length == 1 and isinstance(number.value.value, int):
+                for thing, end in read.things(after):
+                    yield thing, _QUANTITIES[word.kind], number.value.value, end
+    for number, after in read.take(at, "NUM"):
+        if number.length == 1 and isinstance(number.value.value, int):
+            for start, quantity in [(after, "="), *((end, ">=") for end in _or_more(read, after))]:
+                for thing, end in read.things(start):
+                    yield thing, quantity, number.value.value, end  # type: ignore[misc]
+    for thing, end in read.things(at):
+        yield thing, "some", 0, end
+
+
+def _or_more(read: Reader, at: int) -> Iterator[int]:
+    for _, start in read.take(at, "OR"):
+        for word, end in read.take(start, "WORD"):
+            if word.text == "more":
+                yield end
+
+
+def _openings(read: Reader, at: int) -> list[tuple[int, bool]]:
+    """Where the clause goes on after ``that``, ``are``, ``did``, ``have been``, and whether it was negated."""
+    found: dict[tuple[int, bool], None] = {}
+    for that in [at, *read.after(at, "THAT")]:
+        for aux in [that, *read.after(that, "BE", "DO", "HAVE")]:
+            for been in [aux, *read.after(aux, "BE")]:
+                found[(been, False)] = None
+                for _, start in read.take(been, "NOT"):
+                    for again in read.after(start, "BE", "HAVE"):
+                        found[(again, True)] = None
+    return list(found)
+
+
+def _values(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    for start in read.after(at, "IN", "AT"):
+        for values, end in read.values(start):
+            for last in read.after(end, "STATEWORD"):
+                for made in read.attempt(end, with_values, thing, values, negated=negated, place=start != at):
+                    yield made, last
+
+
+def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    for tag, after in read.take(at, "VERB"):
+        verb = "WORK" if tag.value == "EMPLOY" else tag.value
+        if tag.value == "EMPLOY":
+            if thing.label == "Institution":
+                yield from _link_to(read, thing, verb, after, negated, agent="target")
+            continue
+        if roads.may_be_done(thing.label, verb) and verb != "WORK":
+            for _, start in read.take(after, "BY", "AT", "ASINPUT"):
+                yield from _link_to(read, thing, verb, start, negated, agent="target")
+                if verb == "RUN":
+                    yield from _name_as(read, thing, start, "User", verb, negated)
+            for end in read.after(after, "ASINPUT") if verb == "READ" else [after] if negated else []:
+                if end != after or negated:
+                    target = Thing("Task", "task")
+                    for made in read.attempt(end, linked, thing, target, verb, "none" if negated else "some"):
+                        yield made, end
+        if roads.may_do(thing.label, verb):
+            yield from _link_to(read, thing, verb, after, negated, agent="thing")
+            if verb == "WORK":
+                yield from _name_as(read, thing, after, "Institution", verb, negated)
+                for values, end in read.values(after):
+                    for made in read.attempt(end, with_values, thing, values, negated=negated, place=True):
+                        yield made, end
+        elif not roads.may_be_done(thing.label, verb):
+            read.objections.append((after, f"A {thing.schema_name} does not {roads.VERB_WORDS[verb]} anything here."))
+
+
+def _link_to(read: Reader, thing: Thing, verb: str, at: int, negated: bool, agent: str) -> Found:
+    for target, quantity, number, end in quantified(read, at):
+        if negated:
+            if quantity != "some":
+                continue
+            quantity = "none"
+        subject, patient = (thing, target) if agent == "thing" else (target, thing)
+        if verb == "WORK":
+            subject, patient = (thing, target) if thing.label == "User" else (target, thing)
+        if not roads.may_do(subject.label, verb) or not roads.may_be_done(patient.label, verb):
+            read.object_to(end, _no_deed(subject, verb, patient))
+            continue
+        for made in read.attempt(end, linked, thing, target, verb, quantity, number):
+            yield made, end
+
+
+def _no_deed(subject: Thing, verb: str, patient: Thing) -> str:
+    return f"The graph does not say that a {subject.label} {roads.VERB_WORDS[verb]}s a {patient.label}."
+
+
+def _name_as(read: Reader, thing: Thing, at: int, label: str, verb: str | None, negated: bool) -> Found:
+    """A name without a noun, where the verb or the preposition says what it is the name of."""
+    for tag, end in read.take(at, "QUOTED", "NAME"):
+        target = Thing(label, label.lower(), tests=(Test("name", "named", tag.text),), named=True, plural=False)
+        for made in read.attempt(end, linked, thing, target, verb, "none" if negated else "some"):
+            yield made, end
+
+
+def _agents(read: Reader, thing: Thing, at: int) -> Found:
+    """``(files that) user X produced``: the thing is what was done."""
+    for agent, after in read.things(at):
+        for start in dict.fromkeys([after, *(end for _, end in read.take(after, "NOT"))]):
+            for tag, end in read.take(start, "VERB"):
+                verb = str(tag.value)
+                if verb in ("EMPLOY", "WORK"):
+                    continue
+                if not roads.may_do(agent.label, verb) or not roads.may_be_done(thing.label, verb):
+                    read.object_to(end, _no_deed(agent, verb, thing))
+                    continue
+                quantity: Quantity = "none" if start != after else "some"
+                for made in read.attempt(end, linked, thing, agent, verb, quantity):
+                    yield made, end
+
+
+def _having(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``with``, ``having``, ``without`` something of another label."""
+    for word, start in read.take(at, "WITH", "HAVE", "WITHOUT"):
+        for target, quantity, number, end in quantified(read, start):
+            nothing = negated or word.kind == "WITHOUT"
+            if nothing and quantity != "some":
+                continue
+            wanted: Quantity = "none" if nothing else quantity
+            for made in read.attempt(end, linked, thing, target, None, wanted, number):
+                yield made, end
+    if at and read.starts(at - 1, "HAVE", "DO", "NOT"):
+        # "(users that) have [not] ... more than 5 tasks": the auxiliary was taken by the opening
+        for target, quantity, number, end in quantified(read, at):
+            if negated and quantity != "some":
+                continue
+            wanted = "none" if negated else quantity
+            if read.starts(at - 1, "HAVE"):
+                for made in read.attempt(end, linked, thing, target, None, wanted, number):
+                    yield made, end
+
+
+def _prepositions(read: Reader, thing: Thing, at: int) -> Found:
+    """``of``, ``for``, ``from``, ``at``, ``in``, and ``by`` where only one relationship can be meant."""
+    for _, start in read.take(at, "OF", "IN", "AT"):
+        for target, end in read.things(start):
+            for made in read.attempt(end, linked, thing, target, None, "some", 0):
+                yield made, end
+        label = "Institution" if thing.label == "User" else "User" if thing.label == "Task" else None
+        if label is not None:
+            yield from _name_as(read, thing, start, label, None, negated=False)
+    for _, start in read.take(at, "BY"):
+        if thing.label != "Task":
+            for target, end in read.things(start):
+                read.objections.append((end, f"Say whether {target.noun}s read or wrote the {thing.noun}s."))
+            continue
+        yield from _link_to(read, thing, "RUN", start, negated=False, agent="target")
+        yield from _name_as(read, thing, start, "User", "RUN", negated=False)

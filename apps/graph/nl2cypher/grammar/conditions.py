@@ -1,0 +1,235 @@
+"""Conditions on properties: with size above 10 MB, whose email is missing, started in 2024, named X."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from apps.graph import schema
+from apps.graph.nl2cypher.grammar import applying
+from apps.graph.nl2cypher.grammar.applying import Objection, with_test
+from apps.graph.nl2cypher.grammar.frames import Operator, Test, Thing
+from apps.graph.nl2cypher.grammar.lattice import Period, Tag
+from apps.graph.nl2cypher.grammar.lexicon import properties
+from apps.graph.nl2cypher.grammar.reader import Found, Reader
+
+_SIGNS: dict[str, Operator] = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "=", "NE": "<>"}
+_OPPOSITE: dict[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "<>", "<>": "=", "in": "not in",
+                                       "has": "has not", "missing": "present", "present": "missing"}  # fmt: skip
+_OF_COMPARATIVE = {"larger": "size", "bigger": "size", "smaller": "size", "longer": "duration_s",
+                   "shorter": "duration_s"}  # fmt: skip
+_OF_UNIT = {"bytes": "size", "seconds": "duration_s"}
+_DEEDS = {"BEGUN": "Task", "PUBLISHED": "Publication", "MADE": "Experiment", "FOUND": "Result"}
+_TEXT_KINDS = ("QUOTED", "NAME", "WORD")
+
+
+def having(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``with``, ``having``, ``without``, ``missing`` a property, and what it is."""
+    for word, start in read.take(at, "WITH", "HAVE", "WITHOUT", "MISSING"):
+        yield from _possessed(read, thing, start, negated, word.kind)
+    if at and read.starts(at - 1, "HAVE"):
+        yield from _possessed(read, thing, at, negated, "HAVE")
+
+
+def _possessed(read: Reader, thing: Thing, at: int, negated: bool, word: str) -> Found:
+    lacking = word in ("WITHOUT", "MISSING")
+    for no in read.after(at, "NO", "MISSING", "ANY"):
+        absent = lacking or (no != at and not any(end == no for _, end in read.take(at, "ANY")))
+        for tag, end in read.take(no, "PROP"):
+            test = Test(str(tag.value), "missing" if absent != negated else "present")
+            yield from _made(read, thing, end, tag, test)
+            if not absent:
+                yield from _condition(read, thing, tag, end, negated)
+    if not lacking:
+        yield from _counted(read, thing, at, negated)
+
+
+def whose(read: Reader, thing: Thing, at: int) -> Found:
+    """``whose size is above ...``, ``where size > ...``, or the property alone after ``and``."""
+    for start in [*(end for _, end in read.take(at, "WHOSE")), at]:
+        for tag, after in read.take(start, "PROP"):
+            yield from _condition(read, thing, tag, after, negated=False)
+
+
+def _counted(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``more than 100 sequences``, ``5 steps``: the property is itself a number of something."""
+    for word, start in [*read.take(at, *_SIGNS), *([(None, at)])]:
+        for number, after in read.take(start, "NUM"):
+            for tag, end in read.take(after, "PROP"):
+                operator: Operator = _SIGNS[word.kind] if word is not None else "="
+                test = Test(str(tag.value), _turned(operator, negated), number.value.value)
+                if any(one.name == tag.value and one.type in applying.NUMBERS for _, one in properties()):
+                    yield from _made(read, thing, end, tag, test)
+
+
+def compared(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``larger than 10 MB``, ``over 2 hours``: the unit or the word says of which property."""
+    for word, start in read.take(at, "GT", "GE", "LT", "LE"):
+        for number, end in read.take(start, "NUM"):
+            name = _OF_UNIT.get(number.value.unit or "") or _OF_COMPARATIVE.get(word.text.split()[0])
+            if name is not None:
+                tag = Tag("PROP", name, 0, name)
+                test = Test(name, _turned(_SIGNS[word.kind], negated), number.value.value)
+                yield from _made(read, thing, end, tag, test)
+
+
+def moments(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``started in 2024``, ``before May 2024``, ``between 2020 and 2022``."""
+    if negated:
+        return
+    starts = [at]
+    for deed, end in read.take(at, *_DEEDS):
+        if thing.label == _DEEDS[deed.kind]:
+            starts.append(end)
+    for start in starts:
+        for relation, first, last, end in periods(read, start):
+            for made in read.attempt(end, applying.moment_test, thing, relation, first, last):
+                yield made, end
+
+
+def periods(read: Reader, at: int) -> Iterator[tuple[str, Period, Period | None, int]]:
+    """(relation, period, last period, end)."""
+    for word, start in read.take(at, "IN", "ON", "BEFORE", "AFTER", "SINCE", "UNTIL", "BETWEEN"):
+        for first, middle in read.take(start, "PERIOD"):
+            if word.kind == "BETWEEN" or word.text == "from":
+                for _, again in read.take(middle, "AND", "TO", "UNTIL"):
+                    for last, end in read.take(again, "PERIOD"):
+                        yield "BETWEEN", first.value, last.value, end
+            if word.kind != "BETWEEN":
+                relation = "SINCE" if word.text == "from" else word.kind
+                if word.text == "from" and word.kind == "IN":
+                    relation = "IN"
+                yield relation, first.value, None, middle
+
+
+def texts(read: Reader, thing: Thing, at: int) -> Found:
+    """``named X``, ``tagged X``, ``about X``, ``starting with X``, ``containing X`` said of the name."""
+    for word, start in read.take(at, "NAMED", "TAGGED", "ABOUT", "STARTING", "ENDING"):
+        for text, end in text_at(read, start):
+            name, test = _said(word.kind, text)
+            yield from _made(read, thing, end, Tag("PROP", name, 0, name), test)
+
+
+def text_at(read: Reader, at: int) -> Iterator[tuple[str, int]]:
+    """A text that the question gives: quoted, a name, or else the one word that stands here."""
+    given = list(read.take(at, *_TEXT_KINDS))
+    better = [one for one in given if one[0].kind != "WORD"]
+    for tag, end in better or given:
+        yield tag.text, end
+
+
+def _said(kind: str, text: str) -> tuple[str, Test]:
+    if kind == "NAMED":
+        return "name", Test("name", "named", text)
+    if kind == "TAGGED":
+        return "tags", Test("tags", "has", text)
+    operators: dict[str, Operator] = {"ABOUT": "contains", "STARTING": "starts", "ENDING": "ends"}
+    return "name", Test("name", operators[kind], text)
+
+
+def _condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> Found:
+    """What is said of a property: a comparison, a value, or that it is missing."""
+    for be in read.after(at, "BE", "HAVE"):
+        for start in [be, *(end for _, end in read.take(be, "NOT"))]:
+            turned = negated != (start != be)
+            for word, end in read.take(start, "MISSING", "PRESENT"):
+                test = Test(tag.value, "missing" if (word.kind == "MISSING") != turned else "present")
+                yield from _made(read, thing, end, tag, test)
+            for word, after in read.take(start, *_SIGNS):
+                yield from _value(read, thing, tag, after, _turned(_SIGNS[word.kind], turned))
+            for word, after in read.take(start, "CONTAIN", "STARTING", "ENDING"):
+                operators: dict[str, Operator] = {"CONTAIN": "contains", "STARTING": "starts", "ENDING": "ends"}
+                for text, end in text_at(read, after) if not turned else ():
+                    yield from _made(read, thing, end, tag, Test(tag.value, operators[word.kind], text))
+            if not turned:
+                yield from _between(read, thing, tag, start)
+                yield from _dated(read, thing, tag, start)
+            yield from _value(read, thing, tag, start, _turned("=", turned))
+
+
+def _between(read: Reader, thing: Thing, tag: Tag, at: int) -> Found:
+    for _, start in read.take(at, "BETWEEN"):
+        for low, middle in read.take(start, "NUM"):
+            for _, again in read.take(middle, "AND", "TO"):
+                for high, end in read.take(again, "NUM"):
+                    unit = high.value.unit
+
+                    def both(low: Tag = low, high: Tag = high) -> Thing:
+                        one = applying.property_on(thing, tag.value)
+                        least, most = applying.number_for(one, low.value), applying.number_for(one, high.value)
+                        made = with_test(thing, tag.value, Test(tag.value, ">=", least))
+                        return with_test(made, tag.value, Test(tag.value, "<=", most))
+
+                    if unit is None or low.value.unit == unit:
+                        for made in read.attempt(end, both):
+                            yield made, end
+
+
+def _dated(read: Reader, thing: Thing, tag: Tag, at: int) -> Found:
+    for relation, first, last, end in periods(read, at):
+
+        def dated(relation: str = relation, first: Period = first, last: Period | None = last) -> Thing:
+            one = applying.property_on(thing, tag.value)
+            if one.type not in applying.MOMENTS and not one.name == "year":
+                raise Objection(f"{one.name} is no time.")
+            return with_test(thing, tag.value, applying.period_test(one, relation, first, last))
+
+        for made in read.attempt(end, dated):
+            yield made, end
+
+
+def _value(read: Reader, thing: Thing, tag: Tag, at: int, operator: Operator) -> Found:
+    for values, end in read.values(at):
+        several: Operator = "in" if operator == "=" else "not in"
+        test = Test(tag.value, operator if len(values) == 1 else several, values[0] if len(values) == 1 else values)
+        yield from _made(read, thing, end, tag, test)
+    for number, end in read.take(at, "NUM"):
+        yield from _made(read, thing, end, tag, Test(tag.value, operator, number.value.value), number)
+    for text, end in text_at(read, at) if operator in ("=", "<>") else ():
+        yield from _made(read, thing, end, tag, Test(tag.value, operator, text))
+
+
+def _made(read: Reader, thing: Thing, end: int, tag: Tag, test: Test, number: Tag | None = None) -> Found:
+    def make() -> Thing:
+        if test.operator == "named":
+            return replace(thing, tests=(*thing.tests, test), named=True)
+        return with_test(thing, tag.value, _fitting(applying.property_on(thing, tag.value), test, number))
+
+    for made in read.attempt(end, make):
+        yield made, end
+
+
+def _fitting(one: schema.Property, test: Test, number: Tag | None) -> Test:
+    """The test with a value of the property's type, spelled as the graph spells it. Objection where none fits."""
+    value = test.value
+    if test.operator in ("missing", "present"):
+        return replace(test, property=one.name)
+    if isinstance(value, str) and one.type in (*applying.NUMBERS, *applying.MOMENTS, "boolean"):
+        raise Objection(f"{one.name} is no text.")
+    if isinstance(value, int | float) and one.type not in applying.NUMBERS:
+        if number is None or test.operator not in ("=", "<>"):
+            raise Objection(f"{one.name} is no number.")
+        value = number.text
+    if number is not None and one.type in applying.NUMBERS:
+        value = applying.number_for(one, number.value)
+    if one.type == "texts":
+        operators: dict[Operator, Operator] = {"=": "has", "<>": "has not", "contains": "has", "has": "has"}
+        if test.operator not in operators:
+            raise Objection(f"{one.name} is a list.")
+        return replace(test, property=one.name, operator=operators[test.operator], value=value)
+    if test.operator in ("has", "has not"):
+        raise Objection(f"{one.name} is no list.")
+    if one.values and test.operator in ("=", "<>") and isinstance(value, str):
+        listed = {known.lower(): known for known in one.values}
+        if value.lower() not in listed:
+            raise Objection(f"{one.name} is never {value}; it is one of {', '.join(one.values)}.")
+        value = listed[value.lower()]
+    if one.values and test.operator in ("in", "not in") and not set(_several(value)) <= set(one.values):
+        raise Objection(f"{one.name} is one of {', '.join(one.values)}.")
+    return replace(test, property=one.name, value=value)
+
+
+def _several(value: object) -> tuple[object, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _turned(operator: Operator, negated: bool) -> Operator:
+    return _OPPOSITE[operator] if negated else operator

@@ -1,0 +1,175 @@
+"""Most, least, largest, newest, sorted by: whatever puts an answer in order and cuts it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from apps.graph.nl2cypher.grammar import applying, lexicon, phrases
+from apps.graph.nl2cypher.grammar.applying import Objection
+from apps.graph.nl2cypher.grammar.frames import Groups, Key, Listing, Meaning, Thing
+from apps.graph.nl2cypher.grammar.keys import key_of, property_key
+from apps.graph.nl2cypher.grammar.reader import Reader
+
+Meanings = Iterator[tuple[Meaning, int]]
+SEVERAL = 10
+"""How many "the largest files" are, when the question does not say."""
+
+
+def ordered_list(read: Reader, listing: Listing, at: int) -> Meanings:
+    """The list, with ``sorted by size descending`` and the like after it."""
+    for _, start in read.take(at, "ORDER"):
+        for tag, after in read.take(start, "PROP"):
+            for owner in _sortable(read, listing.thing, str(tag.value), after):
+                for way, end in [*_ways(read, after), (False, after)]:
+                    yield replace(listing, thing=owner, order=str(tag.value), descending=way), end
+    yield listing, at
+
+
+def ordered_groups(read: Reader, thing: Thing, key: Key, at: int) -> Meanings:
+    """The groups, largest or smallest first if the question says so."""
+    for _, start in read.take(at, "ORDER"):
+        for _, end in read.take(start, "COUNT", "NUMBEROF"):
+            yield Groups(thing, key, descending=True), end
+    for way, end in _ways(read, at):
+        yield Groups(thing, key, descending=way), end
+    yield Groups(thing, key), at
+
+
+def _ways(read: Reader, at: int) -> list[tuple[bool, int]]:
+    return [(tag.kind == "DESC", end) for tag, end in read.take(at, "DESC", "ASC")]
+
+
+def superlatives(read: Reader, at: int) -> Meanings:
+    """``5 largest files``, ``the newest task``, ``top 10 files by size``, ``files with the largest size``."""
+    for number, start in _numbers(read, at):
+        for tag, after in read.take(start, "SUP"):
+            for again, noun_at in _numbers(read, after):
+                for thing, end in read.things(noun_at):
+                    for by in read.attempt(end, _ranked, thing, tag.value[0]):
+                        limit = number or again or (SEVERAL if thing.plural else 1)
+                        yield Listing(by, order=_order_of(by, tag.value[0]), descending=tag.value[1], limit=limit), end
+    for limit, descending, noun_at in _tops(read, at):
+        for thing, after in read.things(noun_at):
+            for _, by_at in read.take(after, "BY", "ORDER"):
+                for tag, end in read.take(by_at, "PROP"):
+                    for owner in _sortable(read, thing, str(tag.value), end):
+                        yield Listing(owner, order=str(tag.value), descending=descending, limit=limit), end
+    for thing, after in read.things(at):
+        for _, start in read.take(after, "WITH", "HAVE"):
+            for word, prop_at in read.take(start, "MAX", "MIN"):
+                for tag, end in read.take(prop_at, "PROP"):
+                    for owner in _sortable(read, thing, str(tag.value), end):
+                        limit = SEVERAL if thing.plural else 1
+                        yield Listing(owner, order=str(tag.value), descending=word.kind == "MAX", limit=limit), end
+
+
+def most_linked(read: Reader, at: int) -> Meanings:
+    """``users with the most tasks``, ``which user ran the most tasks``, ``top 5 users by number of tasks``."""
+    for number, start in _numbers(read, at):
+        for thing, after in read.things(start):
+            for verb, most_at in _most_openings(read, after):
+                for word, other_at in read.take(most_at, "MOST", "LEAST"):
+                    for other, end in read.things(other_at):
+                        limit = number or (SEVERAL if thing.plural else 1)
+                        yield from _ranking(read, thing, other, verb, word.kind == "MOST", limit, end)
+    for limit, descending, noun_at in _tops(read, at):
+        for thing, after in read.things(noun_at):
+            for _, by_at in read.take(after, "BY", "ORDER"):
+                for counted in [end for _, end in read.take(by_at, "NUMBEROF", "COUNT")]:
+                    for other, end in read.things(counted):
+                        yield from _ranking(read, thing, other, None, descending, limit, end)
+
+
+def commonest(read: Reader, at: int) -> Meanings:
+    """``most common organism of samples``, ``the most frequent file extension``, ``which tissue is most common``."""
+    for number, start in _numbers(read, at):
+        for word, prop_at in read.take(start, "COMMON", "RARE"):
+            for again, name_at in _numbers(read, prop_at):
+                for tag, after in read.take(name_at, "PROP"):
+                    limit = number or again or 1
+                    for of, end in _owners(read, str(tag.value), after):
+                        key = property_key(of, str(tag.value))
+                        if key is not None:
+                            yield Groups(of, key, descending=word.kind == "COMMON", limit=limit), end
+    for tag, after in read.take(at, "PROP"):
+        for of, middle in _owners(read, str(tag.value), after):
+            for be in read.after(middle, "BE"):
+                for word, end in read.take(be, "COMMON", "RARE"):
+                    key = property_key(of, str(tag.value))
+                    if key is not None:
+                        yield Groups(of, key, descending=word.kind == "COMMON", limit=1), end
+
+
+def _owners(read: Reader, name: str, at: int) -> Iterator[tuple[Thing, int]]:
+    for start in read.after(at, "OF", "IN", "AT"):
+        if start != at:
+            for thing, end in read.things(start):
+                for owner in _sortable(read, thing, name, end):
+                    yield owner, end
+    owners = {label for label, one in lexicon.properties() if one.name == name}
+    if len(owners) == 1 and (only := owners.pop()) in applying.schema.LABEL_NAMES:
+        label = applying.schema.KINDS.get(only, only)
+        noun = lexicon.VOCABULARY["nouns"][only][0]
+        yield Thing(label, noun, only if only in applying.schema.KINDS else None), at
+
+
+def _most_openings(read: Reader, at: int) -> Iterator[tuple[str | None, int]]:
+    for that in read.after(at, "THAT"):
+        for have in read.after(that, "HAVE", "WITH"):
+            if have != that:
+                yield None, have
+        for aux in read.after(that, "HAVE"):
+            for tag, end in read.take(aux, "VERB"):
+                yield ("WORK" if tag.value == "EMPLOY" else str(tag.value)), end
+
+
+def _ranking(
+    read: Reader, thing: Thing, other: Thing, verb: str | None, descending: bool, limit: int, end: int
+) -> Meanings:
+    """The things by how many of the others there are for each: the others grouped by the things."""
+    key = key_of(other, thing, verb)
+    if key is None:
+        read.object_to(end, applying.no_road(thing.label, other.label, verb))
+        return
+    yield Groups(other, key, descending, limit, key_tests=thing.tests, key_links=thing.links), end
+
+
+def _numbers(read: Reader, at: int) -> list[tuple[int | None, int]]:
+    found: list[tuple[int | None, int]] = [(None, at)]
+    for start in read.after(at, "TOP"):
+        found += [
+            (tag.value.value, end)
+            for tag, end in read.take(start, "NUM")
+            if tag.length == 1 and isinstance(tag.value.value, int) and tag.value.value > 0
+        ]
+    return found
+
+
+def _tops(read: Reader, at: int) -> Iterator[tuple[int, bool, int]]:
+    for word, start in read.take(at, "TOP", "BOTTOM"):
+        for tag, end in read.take(start, "NUM"):
+            if tag.length == 1 and isinstance(tag.value.value, int) and tag.value.value > 0:
+                yield tag.value.value, word.kind == "TOP", end
+        yield SEVERAL, word.kind == "TOP", start
+
+
+def _ranked(thing: Thing, by: str) -> Thing:
+    if by == "moment":
+        if lexicon.moment_of(thing.schema_name) is None:
+            raise Objection(f"The graph does not say when a {thing.schema_name} was.")
+        return thing
+    owner = applying.owner_of(thing, by)
+    if owner is None:
+        raise Objection(applying.no_such_property(thing, by))
+    return owner
+
+
+def _order_of(thing: Thing, by: str) -> str:
+    moment = lexicon.moment_of(thing.schema_name)
+    return moment.name if by == "moment" and moment is not None else by
+
+
+def _sortable(read: Reader, thing: Thing, name: str, at: int) -> Iterator[Thing]:
+    yield from read.attempt(at, _ranked, thing, name)
+
+
+__all__ = ["Meanings", "commonest", "most_linked", "ordered_groups", "ordered_list", "phrases", "superlatives"]
