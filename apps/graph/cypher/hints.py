@@ -53,8 +53,12 @@ def unexpected(error: UnexpectedToken, tokens: list[Token], text: str, *, reads:
         token, position, found = Token("$END", "", len(text.rstrip())), len(tokens), "the end"
     expected = frozenset(error.interactive_parser.accepts())
     shown = _fitting(expected)
-    what = "The query ends too early" if token.type == "$END" else f"{found} cannot stand here"
-    sentence = _instead(token, tokens[:position], expected, reads) or f"{what}; what would fit: {', '.join(shown)}"
+    sentence = _instead(token, tokens[:position], expected, reads)
+    if text.startswith("||", token.at):
+        sentence = "Write OR in place of ||"
+    if sentence is None:
+        what = "The query ends too early" if token.type == "$END" else f"{found} cannot stand here"
+        sentence = f"{what}; what would fit: {', '.join(shown)}"
     return CypherSyntaxError(sentence + ".", text, token.at, found=found, expected=shown)
 
 
@@ -64,13 +68,15 @@ def _instead(token: Token, before: list[Token], expected: frozenset[str], reads:
     word = str(token.value).upper() if type_ == "NAME" or type_ in _CALLS or type_[0] == "_" else ""
     if expected == {"$END"}:
         return "One statement at a time: nothing may follow the semicolon"
-    if reads and word in _WRITES:
-        return f"{word} writes, and this path only reads: leave it out, or propose the change to an administrator"
     if previous == "_CALL":
         return "CALL of procedures is not available: CALL { ... } takes a subquery, RETURN a function"
+    if reads and word in _WRITES:
+        return f"{word} writes, and this path only reads: leave it out, or propose the change to an administrator"
     if word in _INSTEAD and "NAME" not in expected:
         return _INSTEAD[word]
-    if not before and word:
+    if type_ == "$END" and not before:
+        return "There is no query here: one begins with MATCH and ends with RETURN"
+    if not before and word.isidentifier():
         return (
             f"{word} is no beginning of a query: statements of administration are not available; a query begins with "
             "MATCH, OPTIONAL MATCH, UNWIND, WITH, CALL { or RETURN"
@@ -85,8 +91,6 @@ def _instead(token: Token, before: list[Token], expected: frozenset[str], reads:
         return "Labels, relationship types, keys and names cannot be parameters: write them out"
     if type_ == "_RBRACE" and expected == {"_COLON"}:
         return "Parameters are written $name, maps {key: value}"
-    if type_ == "_BAR" and previous == "_BAR":
-        return "Write OR in place of ||"
     return _in_pattern(token, word, before, expected) or _in_expression(type_, word, before, expected)
 
 
@@ -110,6 +114,8 @@ def _in_expression(type_: str, word: str, before: list[Token], expected: frozens
     types = [one.type for one in before[-2:]]
     if word == "NOT" and "IN" in expected:
         return "NOT stands before the whole condition: NOT x IN list"
+    if types[-1:] == ["IS"]:
+        return "What follows IS is NULL or NOT NULL"
     if type_ == "NOT":
         return "Put NOT and what it negates in parentheses here"
     if type_ == "EQ" and types[-1:] == ["EQ"]:

@@ -11,10 +11,8 @@ from apps.graph.cypher.lexer import CHANGE_KEYWORDS, readable_name
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED = frozenset(CHANGE_KEYWORDS) | {
-    "ADD", "ANALYZE", "ASSERT", "BFS", "CONSTRAINT", "CSV", "DO", "DROP", "DUMP", "EDGE", "EXISTS", "EXTRACT",
-    "FILTER", "FOR", "FOREACH", "FROM", "FREE", "GRANT", "GRAPH", "HEADERS", "INDEX", "KSHORTEST", "LOAD", "LOCK",
-    "MANDATORY", "OF", "OFFSET", "REQUIRE", "SCALAR", "SHOW", "START", "STORAGE", "TERMINATE", "UNIQUE", "USE",
-    "USING", "WSHORTEST", "YIELD",
+    "ADD", "CONSTRAINT", "DO", "DROP", "EXISTS", "FOR", "FOREACH", "FROM", "LOAD", "MANDATORY", "OF", "REQUIRE",
+    "SCALAR", "UNIQUE", "USE", "USING", "YIELD",
 }  # fmt: skip
 """Words that some engine may take for more than a name. Quoting one too many is harmless."""
 _TEXT_SIGNS = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
