@@ -18,11 +18,20 @@ GRAPH: dict[str, tuple[str, str]] = {
         "An error of the graph tells a caller what to do and nothing of what is in the graph.",
     ),
     "graph:away": ("security F24", "A graph that is away, or frozen, costs one caller a wait and the others none."),
+    "graph:recovers": ("security F24", "A graph that is back is used again within seconds, without anybody's doing."),
+    "graph:stale": (
+        "security F25",
+        "A graph that was emptied, exchanged or restored from an older copy is noticed and said.",
+    ),
     "graph:bulkhead": ("security F24", "A process has at most eight queries under way."),
     "graph:write": ("issue 5", "A change is whole or absent, tells its counts, and can be tried without being made."),
     "graph:races": ("issue 5", "Changes that race for one node make it once, and none is lost."),
     "graph:explain": ("SPEC 8", "EXPLAIN gives the server's plan and runs nothing."),
     "graph:dialects": ("issue 5", "What differs between ArcadeDB, Memgraph and Neo4j is in one module for each."),
+    "graph:laying": (
+        "issue 5",
+        "Constraints and indexes of every label are made in the server's dialect, any number of times.",
+    ),
     "graph:seed": (
         "issue 5",
         "Seeding makes a believable graph of every label and relationship, the same for the same seed.",

@@ -8,7 +8,7 @@ from apps.graph.engines import neo4j_codes
 from apps.graph.engines.dialect import Failure
 from apps.graph.engines.neo4j5 import Neo4j
 
-_ESTIMATE = re.compile(r",? ?\b(cost|rows)=[0-9.]+|\[\]")
+_ESTIMATE = re.compile(r",? ?\b(?:cost|rows|cardinality)=[^,\])\s]+")
 # Errors that it has no code for, by how their text begins.
 _UNKNOWN = "Neo.DatabaseError.General.UnknownError"
 _TEXTS: tuple[tuple[str, Failure], ...] = (
@@ -28,7 +28,11 @@ class ArcadeDB(Neo4j):
     def plan(self, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any] | None) -> str:
         """Without its estimates: they count other tenants' nodes, too."""
         text = str((summary or {}).get("args", {}).get("string-representation", ""))
-        lines = (_ESTIMATE.sub("", line).rstrip() for line in text.splitlines() if "Total Estimated" not in line)
+        lines = (
+            _ESTIMATE.sub("", line).replace("[]", "").rstrip()
+            for line in text.splitlines()
+            if "Total Estimated" not in line
+        )
         return "\n".join(lines).strip()
 
     def failure(self, code: str, message: str) -> Failure:

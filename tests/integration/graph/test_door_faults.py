@@ -1,0 +1,217 @@
+"""The door while the server is frozen, away, crowded, emptied or old."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from apps.graph import client, epoch, errors
+from apps.graph.door import calls
+from apps.graph.door.standing import Standing
+from tests.clients import wait_for
+
+SECONDS = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b WITH a*b AS x RETURN count(x)"
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An absent server is tried again sooner, so that tests take less time."""
+    monkeypatch.setattr(calls, "standing", Standing(at_once=8, slot_wait_s=0.1, away_s=0.5))
+
+
+def answers() -> bool:
+    """Whether the graph is asked and answers."""
+    try:
+        return client.read("RETURN 1", {}, tenant_id="nobody").rows == [[1]]
+    except errors.GraphUnavailableError:
+        return False
+
+
+@pytest.fixture
+def graph_pid(servers: Any) -> Iterator[int]:
+    """The server's process, which runs again afterwards."""
+    assert answers()
+    pid = servers.processes["graph"].pid
+    yield pid
+    os.kill(pid, signal.SIGCONT)
+    wait_for(answers, limit_s=10, what="the graph's answer after it was frozen")
+
+
+@pytest.mark.requirement("graph:away")
+def test_a_frozen_graph_costs_one_caller_a_wait_and_the_others_none(graph_pid: int) -> None:
+    os.kill(graph_pid, signal.SIGSTOP)
+
+    began = time.monotonic()
+    with pytest.raises(errors.GraphUnavailableError):
+        client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.5)
+    first_s = time.monotonic() - began
+    began = time.monotonic()
+    with pytest.raises(errors.GraphUnavailableError) as raised:
+        client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.5)
+    second_s = time.monotonic() - began
+
+    assert first_s < 4
+    assert second_s < 0.1
+    assert raised.value.http_status == 503 and raised.value.retry_after_s
+
+
+@pytest.mark.requirement("graph:recovers")
+def test_a_graph_that_is_back_is_found_by_itself(graph_pid: int) -> None:
+    os.kill(graph_pid, signal.SIGSTOP)
+    with pytest.raises(errors.GraphUnavailableError):
+        client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.3)
+    os.kill(graph_pid, signal.SIGCONT)
+    began = time.monotonic()
+
+    wait_for(answers, limit_s=10, what="the graph's answer")
+
+    assert time.monotonic() - began < 5
+
+
+def test_nobody_at_the_address_is_said_at_once(settings: Any) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        settings.GRAPH_URL = f"bolt://127.0.0.1:{unused.getsockname()[1]}"
+    forget_links()
+
+    with pytest.raises(errors.GraphUnavailableError) as raised:
+        client.ping()
+
+    settings.GRAPH_URL = os.environ["GRAPH_URL"]
+    assert "127.0.0.1" not in raised.value.detail
+    wait_for(answers, limit_s=10, what="the graph's answer")
+
+
+def test_a_server_that_accepts_and_says_nothing_is_away(settings: Any) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        settings.GRAPH_URL = f"bolt://127.0.0.1:{mute.getsockname()[1]}"
+        settings.GRAPH_CONNECT_S = 0.5
+        forget_links()
+        began = time.monotonic()
+
+        with pytest.raises(errors.GraphUnavailableError):
+            client.ping()
+
+        assert time.monotonic() - began < 2
+    settings.GRAPH_URL = os.environ["GRAPH_URL"]
+    wait_for(answers, limit_s=10, what="the graph's answer")
+
+
+def test_readers_who_could_write_are_not_let_in(settings: Any) -> None:
+    settings.GRAPH_READER_AUTH = settings.GRAPH_AUTH
+    forget_links()
+
+    with pytest.raises(errors.GraphUnavailableError):
+        client.ping()
+
+    settings.GRAPH_READER_AUTH = (os.environ["AGENTIC_GRAPH_READER_USER"], os.environ["AGENTIC_GRAPH_READER_PASSWORD"])
+    wait_for(answers, limit_s=10, what="the graph's answer")
+
+
+@pytest.mark.requirement("graph:bulkhead")
+def test_more_queries_than_slots_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "standing", Standing(at_once=2, slot_wait_s=0.1, away_s=1))
+    outcomes: list[str] = []
+
+    def ask() -> None:
+        try:
+            client.read(SECONDS, {}, tenant_id="nobody", timeout_s=1)
+            outcomes.append("ok")
+        except errors.PlatformError as error:
+            outcomes.append(error.code)
+
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert outcomes.count("graph_busy") == 3
+
+
+@pytest.fixture
+def known_graph() -> Iterator[epoch.Mark]:
+    """The graph's mark, which is right again afterwards."""
+    assert epoch.begin() == ""
+    mark = epoch._found()
+    assert mark is not None
+    yield mark
+    epoch.begin(accept=True)
+
+
+@pytest.mark.requirement("graph:stale")
+def test_an_emptied_graph_gives_no_empty_answers(known_graph: epoch.Mark) -> None:
+    set_mark("MATCH (e:GraphEpoch) DELETE e", known_graph)
+
+    verdict = epoch.look()
+
+    assert verdict == "emptied"
+    with pytest.raises(errors.GraphStaleError):
+        client.read("MATCH (n:Gene) RETURN count(n)", {}, tenant_id="nobody")
+    with pytest.raises(errors.GraphStaleError):
+        client.write("CREATE (n:Gene) RETURN 1", {}, tenant_id="nobody")
+
+
+def test_an_exchanged_graph_gives_no_answers(known_graph: epoch.Mark) -> None:
+    set_mark("MATCH (e:GraphEpoch) SET e.epoch = $epoch", epoch.Mark(uuid4().hex, 0))
+
+    verdict = epoch.look()
+
+    assert verdict == "other"
+    with pytest.raises(errors.GraphStaleError):
+        client.read("RETURN 1", {}, tenant_id="nobody")
+
+
+def test_an_older_copy_says_so_with_its_answers(known_graph: epoch.Mark) -> None:
+    set_mark("MATCH (e:GraphEpoch) SET e.beat = $beat", epoch.Mark(known_graph.epoch, known_graph.beat - 60_000))
+    epoch.look()
+
+    rows = client.read("RETURN 1", {}, tenant_id="nobody")
+
+    assert rows.rows == [[1]]
+    assert "older" in rows.stale
+
+
+def test_changes_move_the_mark_on(known_graph: epoch.Mark, tenant: Any) -> None:
+    epoch._known.advanced_at_s = float("-inf")
+
+    client.write(
+        "CREATE (n:Gene {uid: $u, tenant_id: $t})", {"u": uuid4().hex, "t": str(tenant.id)}, tenant_id=tenant.id
+    )
+
+    moved = epoch._found()
+    assert moved is not None and moved.epoch == known_graph.epoch
+    assert moved.beat > known_graph.beat
+    assert epoch.look() == ""
+
+
+def test_an_operator_may_accept_a_graph_as_it_is(known_graph: epoch.Mark) -> None:
+    set_mark("MATCH (e:GraphEpoch) DELETE e", known_graph)
+    refused = epoch.begin()
+
+    accepted = epoch.begin(accept=True)
+
+    assert (refused, accepted) == ("emptied", "")
+    assert client.read("RETURN 1", {}, tenant_id="nobody").stale == ""
+
+
+def set_mark(text: str, mark: epoch.Mark) -> None:
+    """What happens to a graph behind the platform's back."""
+    epoch._change(text, mark)
+
+
+def forget_links() -> None:
+    """As after an outage: the next call connects anew."""
+
+    async def forget() -> None:
+        calls.links.forget()
+
+    calls.loop.submit(forget()).result(timeout=5)
