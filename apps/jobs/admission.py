@@ -12,7 +12,7 @@ from apps.tenancy import deletion
 
 
 def _admit_pull(principal: Principal, payload: dict[str, Any]) -> None:
-    loading.provider_to_manage(principal, UUID(payload["provider_id"]))
+    loading.downloader_to_manage(principal, UUID(payload["provider_id"]))
 
 
 def _admit_warm_up(principal: Principal, payload: dict[str, Any]) -> None:

@@ -13,6 +13,8 @@ from apps.llm.money.usage import Standing, UsageReport
 from apps.llm.types import NANO_USD, CompletionResult
 from kernel.clock import iso
 
+QUOTAS = {"day_nano_usd": "cost_usd_per_day", "day_tokens": "tokens_per_day"}  # ceiling -> the quota that sets it
+
 
 class ChatDefaultOut(BaseModel):
     """The instance that answers."""
@@ -66,6 +68,7 @@ class UsageOut(BaseModel):
     input_tokens: int
     output_tokens: int
     total_tokens: int
+    is_estimated: bool = Field(description="The provider did not count: the platform did.")
 
 
 class CostOut(BaseModel):
@@ -93,6 +96,7 @@ class TrialOut(BaseModel):
     cost: CostOut
     latency_ms: float
     attempts: int
+    budget_warnings: list[str] = Field(description="Budgets that are nearly spent.")
     call_id: UUID
 
 
@@ -124,7 +128,7 @@ class UsageReportOut(BaseModel):
 class BudgetOut(BaseModel):
     """A ceiling of 24 hours."""
 
-    name: str
+    name: str = Field(description="The tenant's quota: cost_usd_per_day or tokens_per_day.")
     unit: Literal["usd", "tokens"]
     limit: float
     spent: float
@@ -180,10 +184,12 @@ def trial_out(result: CompletionResult) -> dict[str, Any]:
             "input_tokens": result.usage.input_tokens,
             "output_tokens": result.usage.output_tokens,
             "total_tokens": result.usage.total_tokens,
+            "is_estimated": result.usage.is_estimated,
         },
         "cost": {"usd": result.cost.usd, "priced_by": result.cost.priced_by},
         "latency_ms": result.latency_ms,
         "attempts": len(result.attempts),
+        "budget_warnings": list(result.budget_warnings),
         "call_id": result.call_id,
     }
 
@@ -210,7 +216,7 @@ def standing_out(standing: Standing) -> dict[str, Any]:
         "spent_tokens": standing.spent_tokens,
         "held_usd": standing.held_nano_usd / NANO_USD,
         "held_tokens": standing.held_tokens,
-        "budgets": [_budget_out(name, budget) for name, budget in standing.budgets.items()],
+        "budgets": [_budget_out(QUOTAS[name], budget) for name, budget in standing.budgets.items()],
         "warnings": list(standing.warnings),
     }
 

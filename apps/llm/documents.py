@@ -68,5 +68,7 @@ class Manifest(BaseModel):
         instances = [model.instance_name for provider in self.providers for model in provider.models]
         for listed in (names, instances):
             if twice := sorted({name for name in listed if listed.count(name) > 1}):
-                raise ValueError(f"{twice[0]} stands there twice")
+                raise ValueError(
+                    f"The name {twice[0]} is given twice: each provider, and each model instance, has its own"
+                )
         return self

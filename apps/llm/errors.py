@@ -56,6 +56,18 @@ class StreamBroken(CompletionError):
     code, title = "llm_stream_broken", "Stream Broken"
 
 
+class ProviderMisconfigured(CompletionError):
+    """The provider is there, but refuses the key, or has no such model: waiting does not help."""
+
+    code, http_status, title, retryable = "llm_provider_misconfigured", 502, "Provider Misconfigured", False
+
+
+class AnswerMisfit(CompletionError):
+    """No model gave an answer that fits the schema."""
+
+    code, http_status, title, retryable = "llm_answer_misfit", 422, "Answer Does Not Fit", False
+
+
 _CLASSES: dict[FailureKind, type[CompletionError]] = {
     FailureKind.TIMEOUT: CompletionTimeout,
     FailureKind.BAD_REQUEST: CompletionRefused,
@@ -63,8 +75,26 @@ _CLASSES: dict[FailureKind, type[CompletionError]] = {
     FailureKind.BUDGET: BudgetSpent,
     FailureKind.CANCELLED: CompletionCancelled,
     FailureKind.INTERRUPTED: StreamBroken,
+    FailureKind.AUTH: ProviderMisconfigured,
+    FailureKind.NOT_FOUND: ProviderMisconfigured,
+    FailureKind.UNSUPPORTED: ProviderMisconfigured,
+    FailureKind.SCHEMA: AnswerMisfit,
+}
+AGAIN = "Try again in a moment, or ask another model."
+_ADVICE: dict[FailureKind, str] = {
+    FailureKind.AUTH: "Its administrator has to look at its key and its account.",
+    FailureKind.NOT_FOUND: "Its administrator has to correct the model's name, or have it downloaded.",
+    FailureKind.UNSUPPORTED: "Its administrator has to look at its address and its type.",
+    FailureKind.CONTEXT_LENGTH: "Shorten the messages, or ask a model with a larger window.",
+    FailureKind.BAD_REQUEST: "Change the request.",
+    FailureKind.TIMEOUT: "Try again, or ask for a shorter answer, or another model.",
+    FailureKind.SCHEMA: "Simplify the schema, or ask another model.",
+    FailureKind.BUDGET: "",  # the refusal says it
+    FailureKind.CANCELLED: "",
 }
 NOT_ASKED = frozenset({FailureKind.CIRCUIT_OPEN, FailureKind.BUSY, FailureKind.BUDGET})
+# Their details say whose they are, or are nobody's.
+NAMES_ITSELF = NOT_ASKED | {FailureKind.SCHEMA, FailureKind.CANCELLED}
 
 
 def gave_up(
@@ -86,8 +116,14 @@ def gave_up(
 
 
 def _sentence(decisive: ProviderFailure, attempts: Sequence[Attempt]) -> str:
+    """Who failed, how, what helps, and how many others failed too."""
+    who = next((attempt for attempt in reversed(attempts) if attempt.detail == decisive.detail), None)
+    said = decisive.detail if decisive.detail.endswith((".", "!", "?")) else f"{decisive.detail}."
+    if who is not None and decisive.kind not in NAMES_ITSELF:
+        said = f"{who.provider} gave no answer. {said}"
     others = len({attempt.instance for attempt in attempts}) - 1
-    return decisive.detail + (f" {others} more tried before, without an answer." if others > 0 else "")
+    tried = f"{others} more tried, without an answer." if others > 0 else ""
+    return " ".join(filter(None, (said, tried, _ADVICE.get(decisive.kind, AGAIN))))
 
 
 def _shown(attempt: Attempt) -> dict[str, Any]:

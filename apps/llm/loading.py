@@ -22,9 +22,11 @@ from apps.llm.providers.base import PullProgress
 from apps.llm.providers.registry import adapter_for
 from apps.llm.registry.instances import note_loaded
 from kernel import engine_db, metrics
+from kernel.connections import give_back
 from kernel.errors import ConflictError, NotFoundError, PlatformError
 
 PERMISSION = "models:update"
+DOWNLOADS = "ollama"
 PULL_LIMIT_S = 6 * 3600.0
 PULL_FIRST_WORD_S = 60.0
 PULL_PROGRESS_BYTES = 512 * 1024 * 1024  # hours of progress lines
@@ -47,6 +49,17 @@ def provider_to_manage(principal: Principal, provider_id: UUID) -> Provider:
         raise NotFoundError("There is no such provider, or it is not yours to manage.", code="provider_not_found")
     if not provider.enabled:
         raise ConflictError(f"The provider {provider.name} is disabled. Enable it first.", code="provider_disabled")
+    return provider
+
+
+def downloader_to_manage(principal: Principal, provider_id: UUID) -> Provider:
+    """The same, and ConflictError for one that downloads nothing."""
+    provider = provider_to_manage(principal, provider_id)
+    if provider.type != DOWNLOADS:
+        raise ConflictError(
+            f"{provider.name} is of type {provider.type}: only {DOWNLOADS} downloads models. Add its models instead.",
+            code="provider_downloads_nothing",
+        )
     return provider
 
 
@@ -82,8 +95,10 @@ def pull(provider: Provider, model: str, *, by: Principal, cancelled: Callable[[
         details={"model": model},
         actor_tenant_id=by.own_tenant_id,
     )
+    adapter = adapter_for(config_of(provider))
+    give_back()  # a download takes hours
     try:
-        yield from adapter_for(config_of(provider)).pull(model, limits)
+        yield from adapter.pull(model, limits)
     except ProviderFailure as failure:
         if failure.kind == FailureKind.CANCELLED:
             raise
@@ -103,6 +118,7 @@ def warm_up(
     ``pause`` sleeps between two tries, ``told`` hears of each that failed.
     """
     adapter = adapter_for(config_of(instance.provider))
+    give_back()
     began = time.monotonic()
     deadline = began + settings.LLM_WARM_UP_S
     tries, outcome = 0, "failed"

@@ -10,7 +10,7 @@ from apps.llm.registry.builtins import all_builtins
 from apps.llm.registry.laying import Laid
 from apps.llm.schemas import Scope
 from kernel.clock import iso
-from kernel.web.fields import FreeText, Identifier, RequestBody
+from kernel.web.fields import FreeText, Name, RequestBody
 
 State = Literal["staged", "active", "superseded", "rolled_back"]
 
@@ -39,8 +39,8 @@ class ManifestStage(RequestBody):
         },
     )
 
-    builtin: Identifier | None = Field(None, max_length=100)
-    name: Identifier | None = Field(None, max_length=100)
+    builtin: Name | None = None
+    name: Name | None = None
     description: Annotated[FreeText, Field(max_length=4000)] = ""
     providers: list[dict[str, JsonValue]] | None = Field(
         None,
@@ -107,7 +107,7 @@ class ManifestOut(BaseModel):
     tenant_id: UUID | None = Field(description="Null: the platform's.")
     scope: Scope
     sha256: str
-    document: dict[str, Any]
+    document: dict[str, Any] = Field(description="Empty for one of the platform's, but for its administrators.")
     staged_by: str
     staged_at: str
     activated_by: str
@@ -136,8 +136,9 @@ def builtins_out() -> list[dict[str, Any]]:
     return [{"name": name, **held} for name, held in all_builtins().items()]
 
 
-def manifest_out(row: ProviderManifest, laid: Laid | None = None) -> dict[str, Any]:
-    """A manifest as the API shows it, with what an activation or a rollback did."""
+def manifest_out(row: ProviderManifest, laid: Laid | None = None, *, whole: bool = True) -> dict[str, Any]:
+    """A manifest as the API shows it, with what an activation or a rollback did. Not ``whole``: where the platform's
+    providers are stays untold, as in the list of providers."""
     return {
         "id": row.id,
         "manifest_id": row.id,
@@ -146,7 +147,7 @@ def manifest_out(row: ProviderManifest, laid: Laid | None = None) -> dict[str, A
         "tenant_id": row.tenant_id,
         "scope": "tenant" if row.tenant_id else "global",
         "sha256": row.sha256,
-        "document": row.document,
+        "document": row.document if whole else {},
         "staged_by": row.staged_by,
         "staged_at": iso(row.staged_at),
         "activated_by": row.activated_by,

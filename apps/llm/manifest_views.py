@@ -5,6 +5,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from apps.identity.permissions import principal_of
+from apps.identity.standing import is_platform_admin
 from apps.llm import manifest_schemas as schemas
 from apps.llm import selectors
 from apps.llm.registry import manifests
@@ -84,8 +85,11 @@ class History(ApiView):
     def get(self, request: Request) -> HttpResponse:
         refuse_unknown(request, frozenset({"limit"}))
         limit = pagination.parse_limit(request.query_params.get("limit"))
-        rows, total = selectors.list_manifests(principal_of(request).tenant_id, limit=limit)
-        return json_response({"items": [schemas.manifest_out(row) for row in rows], "total": total}, headers=READ)
+        principal = principal_of(request)
+        rows, total = selectors.list_manifests(principal.tenant_id, limit=limit)
+        sees_all = is_platform_admin(principal)
+        items = [schemas.manifest_out(row, whole=sees_all or row.tenant_id is not None) for row in rows]
+        return json_response({"items": items, "total": total}, headers=READ)
 
 
 class Rollbacks(ApiView):

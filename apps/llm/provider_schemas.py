@@ -11,7 +11,7 @@ from apps.llm.registry.trials import Trial
 from apps.llm.schemas import Scope
 from kernel.clock import iso
 from kernel.web.etag import strong_etag
-from kernel.web.fields import Identifier, Lookup, RequestBody
+from kernel.web.fields import Identifier, Lookup, Name, RequestBody
 
 ProviderType = Literal["ollama", "openai", "azure", "demo"]
 ApiKey = Annotated[
@@ -58,7 +58,7 @@ class ProviderRegister(RequestBody):
         },
     )
 
-    name: Identifier = Field(max_length=100)
+    name: Name
     type: ProviderType
     base_url: Address | None = Field(None, description="http or https; none for the demo provider.")
     api_key: ApiKey | None = Field(None, repr=False, description="Stored encrypted; never shown.")
@@ -77,7 +77,7 @@ class ProviderChange(RequestBody):
         json_schema_extra={"examples": [{"priority": 5, "config": {"timeout_s": 30}}, {"api_key": "sk-..."}]},
     )
 
-    name: Identifier | None = Field(None, max_length=100)
+    name: Name | None = None
     base_url: Address | None = Field(None, description="Another host takes the key away, unless api_key comes along.")
     api_key: ApiKey | None = Field(None, repr=False, description="Null takes the key away.")
     config: ProviderConfigChange | None = Field(None, description="Merged into the held one; null: the defaults.")

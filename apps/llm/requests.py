@@ -25,12 +25,17 @@ def owner_of(principal: Principal, *, scope: str | None, tenant_id: str | None) 
     return rights.owner_for(principal, "global" if "global" in (named, scope) else "tenant")
 
 
+def means_own(own: UUID, tenant_id: str) -> bool:
+    """Whether a tenant_id, as it was written, is the tenant acted for: by id, by short name, or by a word for it."""
+    wanted = tenant_id.strip().lower()
+    return wanted in MEANS_OWN or wanted in (str(own), slug_of(own))
+
+
 def owner_named(principal: Principal, tenant_id: str) -> rights.Scope:
     """What a tenant_id in a body means. ForbiddenError for a tenant that is not the one acted for."""
-    wanted = tenant_id.strip().lower()
-    if wanted == "global":
+    if tenant_id.strip().lower() == "global":
         return "global"
-    if wanted in MEANS_OWN or wanted in (str(principal.tenant_id), slug_of(principal.tenant_id)):
+    if means_own(principal.tenant_id, tenant_id):
         return "tenant"
     raise ForbiddenError(
         "tenant_id names a tenant that is not yours. Administrators of the platform name one by X-Tenant-Id.",

@@ -10,7 +10,7 @@ from apps.llm.models import ModelInstance
 from kernel.clock import iso
 from kernel.errors import BadRequestError
 from kernel.web.etag import strong_etag
-from kernel.web.fields import FreeText, Identifier, Lookup, RequestBody, SmallObject
+from kernel.web.fields import FreeText, Identifier, Lookup, Name, RequestBody, SmallObject
 
 NANO_PER_TOKEN = 1_000  # billionths of a US dollar per token, in one US dollar per million tokens
 KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
@@ -49,8 +49,8 @@ class InstanceCreate(RequestBody):
     )
 
     provider_id: UUID
-    instance_name: Identifier = Field(max_length=100, description="The name by which requests ask for it.")
-    model_id: Identifier = Field(max_length=255, description="What the provider calls it.")
+    instance_name: Name = Field(description="The name by which requests ask for it.")
+    model_id: Identifier = Field(description="What the provider calls it.")
     model_uri: Uri | None = None
     tenant_id: Lookup | None = Field(None, max_length=64, description="`global`, or the own tenant; as `scope`.")
     scope: Scope | None = Field(None, description="`global`: every tenant's; administrators of the platform only.")

@@ -60,8 +60,8 @@ class CompletionRequest:
     ``fallbacks``: names or ids, asked in this order; None: the other instances that can do it, by their provider's
     priority, never the demo model; empty: none. ``tool_choice``: auto, none, required, or the name of a tool.
     ``response_schema``: a JSON Schema that the answer's text must fit; the parsed value is the result's ``data``.
-    ``purpose``: a word for the books (chat, classify, plan, summarize, cypher). ``cancelled`` is asked a few times a
-    second while the provider is waited for.
+    ``max_tokens``: of the answer, and never more than the instance's own. ``purpose``: a word for the books (chat,
+    classify, plan, summarize, cypher). ``cancelled`` is asked a few times a second while the provider is waited for.
     """
 
     tenant_id: UUID

@@ -11,7 +11,7 @@ from apps.identity.permissions import principal_of
 from apps.llm import answer_schemas, gateway, schemas, selectors
 from apps.llm.models import ModelInstance
 from apps.llm.registry import instances, trials
-from apps.llm.requests import IF_MATCH, READ, owner_of
+from apps.llm.requests import IF_MATCH, READ, means_own, owner_of
 from apps.llm.types import CompletionRequest, Message
 from kernel import pagination
 from kernel.errors import ValidationError
@@ -223,4 +223,4 @@ def _owners(own: UUID, raw: str | None) -> tuple[UUID | None, ...] | None:
         return None
     if raw.lower() == "global":
         return (None,)
-    return (own,) if raw.lower() in (str(own), "default") else ()
+    return (own,) if means_own(own, raw) else ()

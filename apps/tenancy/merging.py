@@ -6,6 +6,7 @@ import pydantic
 
 from apps.tenancy.config import TenantSettings
 from kernel.errors import ValidationError
+from kernel.faults import faults_of
 from kernel.payloads import unstorable
 
 METADATA_MAX_BYTES = 16_384
@@ -30,11 +31,7 @@ def merged_settings(old: dict[str, Any], change: dict[str, Any]) -> dict[str, An
     try:
         return TenantSettings.model_validate(document).model_dump(mode="json")
     except pydantic.ValidationError as error:
-        faults = [
-            {"loc": ["body", "settings", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise ValidationError("Request validation failed", errors=faults) from error
+        raise ValidationError("Request validation failed", errors=faults_of(error, "body", "settings")) from error
 
 
 def checked_metadata(metadata: dict[str, Any]) -> dict[str, Any]:

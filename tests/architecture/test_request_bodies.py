@@ -70,3 +70,15 @@ def test_every_string_of_a_body_is_of_a_kind() -> None:
 @pytest.mark.requirement("guards:bodies")
 def test_every_body_refuses_fields_that_nobody_asked_for() -> None:
     assert [body.__name__ for body in bodies() if body.model_config.get("extra") != "forbid"] == []
+
+
+def test_no_body_narrows_a_kind_of_text_by_a_limit_that_pydantic_would_drop() -> None:
+    """A max_length beside the StringConstraints of an Annotated[str, ...] is ignored: the longer of the two holds."""
+    dropped = [
+        f"{body.__name__}.{name}"
+        for body in bodies()
+        for name, field in body.model_fields.items()
+        if len([part for part in field.metadata if getattr(part, "max_length", None) is not None]) > 1
+    ]
+
+    assert dropped == []

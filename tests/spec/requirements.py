@@ -434,6 +434,10 @@ LLM: dict[str, tuple[str, str]] = {
     ),
     "llm:budget-soft": ("issue 4", "A budget that is nearly spent is said before it refuses."),
     "llm:budget-crash": ("issue 4", "What a killed call held is counted, once, and corrected if it settles after all."),
+    "llm:books-afterwards": (
+        "issue 4",
+        "Books are settled after the answer: once, before the process ends, and after PostgreSQL was away.",
+    ),
     "llm:budget-fail-closed": ("R33", "Without the books no call is made."),
     "llm:books-erased": ("SPEC 2.5", "A tenant's books, providers and keys go with it, and no key is in its export."),
     "llm:usage": ("issue 4", "What was spent is told by model, provider, user, run, purpose and day, own tenant only."),

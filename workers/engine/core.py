@@ -21,6 +21,7 @@ from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
+from kernel.connections import give_back
 from workers.engine.announcer import Announcer
 from workers.engine.keeper import Heartbeat, Watch
 from workers.engine.ledger import LedgerThread
@@ -196,6 +197,7 @@ class Engine:
                 execution.thread_id = None
                 self._end(execution, None)
             structlog.contextvars.clear_contextvars()
+            give_back()
 
     def _end(self, execution: Execution, outcome: Outcome | None) -> None:
         if execution.closed:  # ended without its handler, which was stuck

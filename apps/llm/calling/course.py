@@ -21,6 +21,7 @@ from apps.llm.types import CompletionRequest, CompletionResult, Cost
 from kernel.errors import UnavailableError, ValidationError
 
 log = structlog.get_logger("llm")
+SETTLED_WITHIN_S = 0.5  # what calls of this process that have ended still hold
 HELD_BEYOND_DEADLINE_S = 30.0  # a call whose process lives has settled by then
 
 
@@ -80,7 +81,8 @@ class Course:
         """One candidate: its price is held, it is tried, what it cost is settled."""
         request, progress = self.request, self.progress
         price = pricing.price_of(instance)
-        most = min(request.max_tokens or instance.max_output_tokens, max(1, instance.context_window - tokens_in))
+        room = min(instance.max_output_tokens, max(1, instance.context_window - tokens_in))
+        most = min(request.max_tokens or room, room)
         turns = 1 if request.response_schema is None else 2  # a repair is held for as well
         tries_before, began_ms = len(progress.attempts), progress.elapsed_ms()
         try:
@@ -93,6 +95,7 @@ class Course:
                 max_tokens=most * turns,
                 expires_in_s=max(0.0, progress.left_s) + HELD_BEYOND_DEADLINE_S,
                 used_fallback=used_fallback,
+                catch_up=None if afterwards.is_idle() else partial(afterwards.catch_up, SETTLED_WITHIN_S),
             )
         except ProviderFailure as failure:
             progress.note(instance, began_ms, failure)
@@ -155,9 +158,11 @@ class Course:
             ) from misfit
 
 
-def _settle(call_id: UUID, hold: budgets.Hold, bill: Bill, cost: Cost, tries: int, latency_ms: float) -> None:
-    """When the books cannot be written, what was held stays held, and counts as spent in the end."""
+def _settle(call_id: UUID, hold: budgets.Hold, bill: Bill, cost: Cost, tries: int, latency_ms: float) -> bool:
+    """Whether it is in the books. If it never is, what was held stays held, and counts as spent in the end."""
     try:
         budgets.settle(hold, usage=bill.usage, cost=cost, outcome=bill.outcome, attempts=tries, latency_ms=latency_ms)
     except (DatabaseError, UnavailableError) as error:
         log.warning("llm_call_not_settled", call=str(call_id), error=type(error).__name__)
+        return False
+    return True

@@ -6,7 +6,7 @@ its time what it held counts as spent (``release_lost``), and is corrected shoul
 migration 0003, the reasoning in docs/adr/0012. No database connection is kept while a provider answers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -90,8 +90,10 @@ def reserve(
     max_tokens: int,
     expires_in_s: float,
     used_fallback: bool,
+    catch_up: Callable[[], None] | None = None,
 ) -> Hold:
-    """Hold the most that the call could cost. ProviderFailure (BUDGET) when a budget has not that much left.
+    """Hold the most that the call could cost. ProviderFailure (BUDGET) when a budget has not that much left, also once
+    ``catch_up`` settled what had ended before: whoever asks one thing after the other has one call under way.
 
     UnavailableError while the books cannot be written: no call without them. RuntimeError inside a transaction, which
     would keep the tenant's account locked while the provider answers, and could forget what was paid.
@@ -126,6 +128,10 @@ def reserve(
     }
     with _books():
         (found,) = tenant_statement(request.tenant_id, RESERVE, row)
+    if found["refused"] is not None and catch_up is not None:
+        catch_up()
+        with _books():
+            (found,) = tenant_statement(request.tenant_id, RESERVE, row)
     budgets = budgets_of(quotas, request.run_budget, found)
     if found["refused"] is not None:
         refused = budgets[found["refused"]]

@@ -13,10 +13,10 @@ from apps.tenancy.config import Quotas
 
 HELD_RETRY_S = 5.0  # calls under way will have ended by then, or some of them
 TITLES = {
-    "day_nano_usd": "the tenant's money for 24 hours",
-    "day_tokens": "the tenant's tokens for 24 hours",
-    "run_nano_usd": "the run's money",
-    "run_tokens": "the run's tokens",
+    "day_nano_usd": "the tenant's budget of money for 24 hours",
+    "day_tokens": "the tenant's budget of tokens for 24 hours",
+    "run_nano_usd": "the run's budget of money",
+    "run_tokens": "the run's budget of tokens",
 }
 
 
@@ -51,7 +51,7 @@ class Budget:
     def refusal(self, wanted: int) -> ProviderFailure:
         """Why a call that could take ``wanted`` is refused, and when it may be worth trying again."""
         retry_after_s: float | None = None
-        advice = "It is more than the whole budget: ask for fewer tokens, or another model."
+        advice = "It is more than the whole budget: ask for fewer tokens, another model, or a larger budget."
         if wanted <= self.limit:
             retry_after_s, advice = self.frees_in_s, "Ask for fewer tokens, another model, or a larger budget."
             if self.spent + wanted <= self.limit:

@@ -92,8 +92,8 @@ def checked(host: str, port: int, look: Callable[[], object] | None = None) -> t
     for address in addresses:
         if not permitted(address, port, host=host):
             raise AddressRefused(
-                f"{host} leads to {address}, which is not a public address. An operator can allow it with "
-                "AGENTIC_LLM_PRIVATE_HOSTS."
+                f"{host} leads to {_place(address)}{'' if literal else f' ({address})'}, not to a public address. "
+                "An operator can allow it with AGENTIC_LLM_PRIVATE_HOSTS."
             )
     return addresses
 
@@ -115,6 +115,18 @@ def checked_url(raw: str) -> str:
     shown = f"[{host}]" if ":" in host else host
     shown_port = "" if port == PORTS[parts.scheme] else f":{port}"
     return f"{parts.scheme}://{shown}{shown_port}{parts.path.rstrip('/')}"
+
+
+def _place(address: Address) -> str:
+    """Where an address that is not public leads, in words: numbers of addresses are masked in answers."""
+    plain = _unwrapped(address)
+    if plain in _METADATA:
+        return "a cloud's metadata service"
+    if plain.is_loopback or plain.is_unspecified:
+        return "the platform's own machine"
+    if plain.is_link_local:
+        return "a link-local network"
+    return "a private network" if plain.is_private else "an address of no single machine"
 
 
 def host_of(url: str) -> str:

@@ -25,6 +25,7 @@ from apps.llm.registry.providers import checked_address, checked_config, visible
 from apps.llm.registry.transactions import audit, writing
 from kernel import engine_db
 from kernel.errors import ConflictError, NotFoundError, ValidationError
+from kernel.faults import faults_of
 from kernel.payloads import unstorable
 
 STAGED, ACTIVE, SUPERSEDED, ROLLED_BACK = "staged", "active", "superseded", "rolled_back"
@@ -112,19 +113,28 @@ def checked_document(document: dict[str, Any]) -> dict[str, Any]:
     try:
         manifest = Manifest.model_validate(document)
     except pydantic.ValidationError as error:
-        faults = [
-            {"loc": ["body", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise ValidationError("Request validation failed", errors=faults) from error
+        raise ValidationError("Request validation failed", errors=faults_of(error, "body")) from error
     stored = manifest.model_dump(mode="json")
-    for provider in stored["providers"]:
-        provider["base_url"] = checked_address(provider["type"], provider["base_url"])
-        provider["config"] = checked_config(provider["config"])
-        for model in provider["models"]:
-            require_fits(model)
-            checked_parameters(model["parameters"])
+    for number, provider in enumerate(stored["providers"]):
+        with _placed(provider["name"], "providers", number):
+            provider["base_url"] = checked_address(provider["type"], provider["base_url"])
+            provider["config"] = checked_config(provider["config"])
+        for position, model in enumerate(provider["models"]):
+            with _placed(model["instance_name"], "providers", number, "models", position):
+                require_fits(model)
+                checked_parameters(model["parameters"])
     return stored
+
+
+@contextmanager
+def _placed(name: str, *place: str | int) -> Iterator[None]:
+    """A ValidationError on a part of the document says which part."""
+    try:
+        yield
+    except ValidationError as error:
+        found = error.errors or [{"loc": ["body"], "msg": error.detail, "type": error.code}]
+        faults = [{**fault, "loc": ["body", *place, *fault["loc"][1:]]} for fault in found]
+        raise ValidationError(f"{name}: {error.detail}", code=error.code, errors=faults) from error
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from apps.llm.registry import rights
 from apps.llm.registry.transactions import audit, require_version, save_version, writing
 from kernel import engine_db
 from kernel.errors import ConflictError, NotFoundError, ValidationError
+from kernel.faults import faults_of
 
 NAME_TAKEN = "A provider of this name exists already."
 PLATFORMS = "The platform's providers are"
@@ -159,11 +160,7 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
     try:
         return ProviderSettings.model_validate(config).model_dump(mode="json", exclude_defaults=True)
     except pydantic.ValidationError as error:
-        faults = [
-            {"loc": ["body", "config", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise ValidationError("Request validation failed", errors=faults) from error
+        raise ValidationError("Request validation failed", errors=faults_of(error, "body", "config")) from error
 
 
 def merged_config(held: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,6 @@ from contextlib import closing
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db import connections
-
 from apps.identity.principal import Principal
 from apps.llm import catalogue, keys, selectors
 from apps.llm.failures import FailureKind, ProviderFailure
@@ -18,6 +16,7 @@ from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import Adapter, RemoteModel
 from apps.llm.providers.registry import new_adapter
 from apps.llm.registry import instances, rights
+from kernel.connections import give_back
 from kernel.errors import ConflictError, PlatformError
 
 TEST_LIMIT_S = 5.0
@@ -81,9 +80,7 @@ def _adapter(provider_id: UUID) -> Adapter:
     except keys.KeyUnreadable as error:
         raise ProviderFailure(FailureKind.AUTH, f"{error} Enter it anew.") from error
     finally:
-        for connection in connections.all(initialized_only=True):
-            if not connection.in_atomic_block:
-                connection.close()
+        give_back()
     return new_adapter(config)
 
 

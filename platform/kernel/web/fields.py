@@ -63,6 +63,13 @@ Identifier = Annotated[
     AfterValidator(judged),
     Kind("identifier"),
 ]
+# Pydantic lets a Field(max_length=...) beside these constraints go without a word: a shorter name is a kind of its own.
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=_IDENTIFIER),
+    AfterValidator(judged),
+    Kind("identifier"),
+]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=255), AfterValidator(judged), Kind("label")]
 FreeText = Annotated[str, AfterValidator(storable), Kind("free text")]
 SmallJson = Annotated[JsonValue, AfterValidator(small)]

@@ -7,6 +7,7 @@ from django.http import HttpResponse
 from pydantic_core import to_json
 
 from kernel.errors import ValidationError
+from kernel.faults import faults_of
 from kernel.web.fields import RequestBody
 
 Model = TypeVar("Model", bound=RequestBody)
@@ -22,11 +23,7 @@ def parse_body(model: type[Model], data: Any) -> Model:
     try:
         return model.model_validate(data)
     except pydantic.ValidationError as error:
-        faults = [
-            {"loc": ["body", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-        raise ValidationError("Request validation failed", errors=faults) from error
+        raise ValidationError("Request validation failed", errors=faults_of(error, "body")) from error
 
 
 def json_response(data: Any, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

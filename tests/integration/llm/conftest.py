@@ -1,8 +1,9 @@
 """Callers and models for tests of the registry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from apps.tenancy.models import Tenant
@@ -30,3 +31,10 @@ def model(tenant: Tenant) -> Callable[..., Any]:
         return make_model(tenant.id, **fields)
 
     return make
+
+
+@pytest.fixture
+def superuser(admin_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """PostgreSQL behind the platform's back; every statement is a transaction."""
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        yield connection

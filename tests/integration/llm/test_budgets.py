@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,6 @@ from tests.clients import free_port
 PROVIDER = ProviderConfig(uuid4(), None, "a provider", "openai", "http://127.0.0.1:1/v1", 1)
 INSTANCE = InstanceConfig(uuid4(), None, "a model", PROVIDER, "m", input_nano_usd=1_000, output_nano_usd=2_000)
 PRICE = pricing.price_of(INSTANCE)
-
-
-@pytest.fixture
-def superuser(admin_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(admin_url, autocommit=True) as connection:
-        yield connection
 
 
 def tenant_with(**quotas: Any) -> UUID:
@@ -111,8 +104,11 @@ def test_a_call_holds_its_most_and_settles_what_it_cost() -> None:
 @pytest.mark.parametrize(
     ("quotas", "says"),
     [
-        ({"tokens_per_day": 50}, "The tenant's tokens for 24 hours has 20 tokens left of 50 tokens"),
-        ({"cost_usd_per_day": 0.00007}, "The tenant's money for 24 hours has 0.000040 USD left of 0.000070 USD"),
+        ({"tokens_per_day": 50}, "The tenant's budget of tokens for 24 hours has 20 tokens left of 50 tokens"),
+        (
+            {"cost_usd_per_day": 0.00007},
+            "The tenant's budget of money for 24 hours has 0.000040 USD left of 0.000070 USD",
+        ),
     ],
 )
 def test_a_call_that_a_tenant_cannot_pay_is_refused(quotas: dict[str, Any], says: str) -> None:
@@ -210,8 +206,10 @@ def test_a_budget_that_is_nearly_spent_warns_before_it_refuses() -> None:
     standing = usage.standing(tenant_id)
 
     assert quiet.warnings == ()
-    assert loud.warnings == ("51 % of the tenant's tokens for 24 hours is spent or held: 51 tokens of 100 tokens.",)
-    assert louder.warnings[1] == "100 % of the run's money is spent or held: 0.000002 USD of 0.000002 USD."
+    assert loud.warnings == (
+        "51 % of the tenant's budget of tokens for 24 hours is spent or held: 51 tokens of 100 tokens.",
+    )
+    assert louder.warnings[1] == "100 % of the run's budget of money is spent or held: 0.000002 USD of 0.000002 USD."
     assert standing.warnings == (louder.warnings[0],)
     assert (standing.held_tokens, standing.spent_tokens, standing.budgets["day_tokens"].left) == (52, 0, 48)
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from apps.llm import catalogue, circuits, errors, gateway
+from apps.llm.calling import afterwards
 from apps.llm.failures import FailureKind
 from apps.llm.models import LlmCall, ModelInstance, Provider
 from apps.llm.types import Message, RunBudget, ToolSpec
@@ -45,7 +46,8 @@ def spare(tenant_id: UUID, stub: Stub) -> ModelInstance:
 
 
 def booked(tenant_id: UUID) -> list[LlmCall]:
-    """The tenant's books, oldest first."""
+    """The tenant's books, oldest first, once they are settled."""
+    assert afterwards.finish()
     with tenant_scope(tenant_id):
         return list(LlmCall.objects.order_by("started_at"))
 
