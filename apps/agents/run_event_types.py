@@ -34,8 +34,8 @@ STATUS = EventType(
 )
 PROGRESS = EventType(
     "progress",
-    "Where the run is (SPEC 10). Stages: agent_run_started, orchestrator_init, classify, plan, step, finalize, and what "
-    "phases report on their way.",
+    "Where the run is (SPEC 10). Stages: agent_run_started, orchestrator_init, classify, plan, step, finalize, and "
+    "what phases report on their way.",
     {
         "stage": EventField("text", "A word for the part of the work."),
         "message": EventField("text", "A sentence for people."),

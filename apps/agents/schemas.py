@@ -14,6 +14,10 @@ from kernel.web.fields import FreeText, Identifier, RequestBody, SmallJson, Smal
 SessionStatus = Literal["active", "completed", "cancelled", "failed"]
 
 
+WhenBusy = Literal["reject", "enqueue", "interrupt"]
+WHEN_BUSY_HELP = "What a prompt does while a run of the session is open: reject (409), enqueue, interrupt."
+
+
 class SessionCreate(RequestBody):
     """Body of POST /v1/sessions; everything has a default."""
 
@@ -35,7 +39,30 @@ class SessionCreate(RequestBody):
     )
     temperature: float = Field(0.2, ge=0, le=2)
     max_steps: int = Field(8, ge=1, le=64)
+    when_busy: WhenBusy = Field("enqueue", description=WHEN_BUSY_HELP)
     metadata: SmallObject = Field(default_factory=dict)
+
+
+class SessionChange(RequestBody):
+    """Body of PATCH /v1/sessions/{id}: what shall be different for runs to come."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"when_busy": "interrupt"}, {"title": "Blast results"}]}
+    )
+
+    title: FreeText | None = Field(None, max_length=200)
+    manager: Identifier | None = Field(None, max_length=100, description="The agent that leads; null: the default.")
+    llm_preferences: SmallObject | None = None
+    tools: list[Identifier] | None = Field(None, max_length=100, description="Empty: all allowed.")
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_steps: int | None = Field(None, ge=1, le=64)
+    when_busy: WhenBusy | None = Field(None, description=WHEN_BUSY_HELP)
+    metadata: SmallObject | None = None
+
+    def as_fields(self) -> dict[str, Any]:
+        """Columns of Session that were named; null leaves one as it is, but takes the manager away."""
+        said = self.model_dump(mode="json", exclude_unset=True)
+        return {name: value for name, value in said.items() if value is not None or name == "manager"}
 
 
 class StepCreate(RequestBody):
@@ -71,6 +98,7 @@ class SessionOut(BaseModel):
     tools: list[str]
     temperature: float
     max_steps: int
+    when_busy: WhenBusy
     metadata: dict[str, Any]
     created_at: str
     updated_at: str

@@ -19,7 +19,7 @@ from apps.agents.selectors import get_session, require_owner
 from apps.agents.states import ACTIVE, CANCELLED
 from apps.identity.principal import Principal
 from kernel.clock import now
-from kernel.errors import ConflictError, ForbiddenError, ValidationError
+from kernel.errors import ConflictError, ForbiddenError, PreconditionFailedError, ValidationError
 from kernel.tenant_context import tenant_scope
 
 
@@ -77,6 +77,35 @@ def _made_before(principal: Principal, key: str, digest: str) -> Session | None:
             code="idempotency_key_reused",
         )
     return made
+
+
+def change_session(
+    principal: Principal, session_id: UUID, fields: dict[str, Any], *, expected_version: int | None = None
+) -> Session:
+    """Change columns of the caller's own active session. Runs that were made before keep what they were made with.
+
+    ForbiddenError for an administrator who is not its owner, ConflictError once it has ended, PreconditionFailedError
+    when it is not at ``expected_version`` any more.
+    """
+    with tenant_scope(principal.tenant_id):
+        get_session(principal, session_id)
+        session = Session.objects.select_for_update().get(id=session_id)
+        require_owner(principal, session)
+        if expected_version is not None and session.version != expected_version:
+            raise PreconditionFailedError(
+                "The session was changed since you read it. Read it again and repeat your change.",
+                current_version=session.version,
+            )
+        if session.status != ACTIVE or session.expires_at <= now():
+            raise ConflictError("The session has ended. Start a new one.", code="session_not_active")
+        changed = {name: value for name, value in fields.items() if getattr(session, name) != value}
+        if changed:
+            for name, value in changed.items():
+                setattr(session, name, value)
+            session.updated_at, session.version = now(), session.version + 1
+            session.save(update_fields=[*changed, "updated_at", "version"])
+    session_cache.put(session)
+    return session
 
 
 def cancel_session(principal: Principal, session_id: UUID) -> Session:

@@ -25,6 +25,7 @@ def as_document(session: Session) -> dict[str, Any]:
         "tools": session.tools,
         "temperature": session.temperature,
         "max_steps": session.max_steps,
+        "when_busy": session.when_busy,
         "metadata": session.metadata,
         "created_at": iso(session.created_at),
         "updated_at": iso(session.updated_at),

@@ -17,10 +17,11 @@ from kernel.errors import BadRequestError, ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
-from kernel.web.parameters import NO_STORE, refuse_unknown
+from kernel.web.parameters import NO_STORE, refuse_unknown, version_meant
 from kernel.web.schema import json_response, parse_body
 
 KEY_HEADER = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe.")
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="ETag of the version meant.")
 STEP_PAGE = 50
 STEP_PAGE_MAX = 100
 
@@ -122,6 +123,24 @@ class SessionDetail(ApiView):
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
         if not_modified(request, etag):
             return HttpResponse(status=304, headers=headers)
+        return json_response(schemas.session_out(document), headers=headers)
+
+    @extend_schema(
+        operation_id="change_session",
+        summary="Change a session",
+        description="Its owner's own, while it is active. Holds for runs that are made from now on.",
+        request=schemas.SessionChange,
+        responses=schemas.SessionOut,
+        parameters=[IF_MATCH],
+        tags=["sessions"],
+    )
+    def patch(self, request: Request, session_id: str) -> HttpResponse:
+        principal, parsed = principal_of(request), parse_id(session_id)
+        fields = storable(parse_body(schemas.SessionChange, request.data).as_fields())
+        seen = selectors.get_session(principal, parsed)
+        version = version_meant(request, schemas.session_etag(as_document(seen)), seen.version, "session")
+        document = as_document(services.change_session(principal, parsed, fields, expected_version=version))
+        headers = {"ETag": schemas.session_etag(document), **NO_STORE}
         return json_response(schemas.session_out(document), headers=headers)
 
     @extend_schema(operation_id="cancel_session", summary="End a session", responses={204: None}, tags=["sessions"])

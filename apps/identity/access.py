@@ -91,7 +91,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/admin/audit": {"GET": "audit:read"},
     "/v1/admin/audit/export": {"GET": "audit:read"},
     "/v1/admin/audit/verify": {"GET": "audit:read"},
-    # -- apps/agents
+    # -- apps/agents: who may start a run may stop it, and go on with it (SPEC 3: create, poll, cancel)
     "/v1/agent-runs": {"GET": "agent-runs:read", "POST": "agent-runs:create"},
     "/v1/agent-runs:run": {"POST": "agent-runs:create"},
     "/v1/agent-runs/<str:run_id>": {"GET": "agent-runs:read", "DELETE": "agent-runs:create"},
@@ -104,11 +104,21 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/agents/<str:name>": {"GET": "agents:read", "PATCH": "agents:update", "DELETE": "agents:delete"},
     "/v1/agents/<str:name>/versions": {"GET": "agents:read"},
     "/v1/sessions": {"GET": "sessions:read", "POST": "sessions:create"},
-    "/v1/sessions/<str:session_id>": {"GET": "sessions:read", "DELETE": "sessions:delete"},
+    "/v1/sessions/<str:session_id>": {
+        "GET": "sessions:read",
+        "PATCH": "sessions:update",
+        "DELETE": "sessions:delete",
+    },
+    "/v1/sessions/<str:session_id>/runs": {"GET": "agent-runs:read"},
     "/v1/sessions/<str:session_id>/steps": {"GET": "sessions:read", "POST": "sessions:update"},
     "/v1/sessions/<str:session_id>/steps/<str:step_id>": {"GET": "sessions:read"},
     "/v1/agents/sessions": {"GET": "sessions:read", "POST": "sessions:create"},
-    "/v1/agents/sessions/<str:session_id>": {"GET": "sessions:read", "DELETE": "sessions:delete"},
+    "/v1/agents/sessions/<str:session_id>": {
+        "GET": "sessions:read",
+        "PATCH": "sessions:update",
+        "DELETE": "sessions:delete",
+    },
+    "/v1/agents/sessions/<str:session_id>/runs": {"GET": "agent-runs:read"},
     "/v1/agents/sessions/<str:session_id>/steps": {"GET": "sessions:read", "POST": "sessions:update"},
     "/v1/agents/sessions/<str:session_id>/steps/<str:step_id>": {"GET": "sessions:read"},
 }

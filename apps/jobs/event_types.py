@@ -59,7 +59,7 @@ STATUS = EventType(
         "attempt": EventField("number", "How often a worker has started it.", always=False),
         "worker": EventField("text or null", "Who has or had it.", always=False),
         "reason": EventField(
-            "text", "given_back, lease_expired (its worker was lost) or forced (it did not heed its end).", always=False
+            "text", "given_back, lease_expired or forced: its worker was lost or stuck.", always=False
         ),
         "error": EventField("object", "{message, reason, ...} of a failed job.", always=False),
     },

@@ -10,11 +10,12 @@ from rest_framework.request import Request
 
 from apps.identity.permissions import principal_of
 from apps.jobs import schemas, selectors, services
-from apps.jobs.schemas import event_page, parse_event_id
+from apps.jobs.event_pages import page_asked, page_response
+from apps.jobs.job_log import JOB_LOG
 from apps.jobs.states import STATUSES
 from apps.jobs.types import JOB_TYPES
 from kernel import pagination
-from kernel.errors import BadRequestError, NotAcceptableError
+from kernel.errors import BadRequestError
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
 from kernel.web.parameters import refuse_unknown
@@ -23,7 +24,6 @@ from kernel.web.schema import json_response, parse_body
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe for 24 h."
 )
-EVENT_PAGE = 1000
 LIST_PARAMETERS = [
     OpenApiParameter("status", str, description="One or more statuses, comma-separated."),
     OpenApiParameter("type", str, description="One or more types, comma-separated."),
@@ -199,28 +199,9 @@ class JobEventPage(ApiView):
         responses={200: schemas.EventPage, (200, "text/event-stream"): OpenApiTypes.STR},
     )
     def get(self, request: Request, job_id: str) -> HttpResponse:
-        if request.query_params.get("format") != "json":
-            raise NotAcceptableError("The event stream is served by the stream server; here add ?format=json.")
-        refuse_unknown(request, {"format", "after", "limit", "last_event_id"})
-        after = parse_event_id(request.query_params.get("after") or request.query_params.get("last_event_id"))
-        limit = EVENT_PAGE if "limit" not in request.query_params else parse_event_id(request.query_params["limit"])
-        if not 1 <= limit <= EVENT_PAGE:
-            raise BadRequestError(f"limit must be a whole number from 1 to {EVENT_PAGE}.", code="invalid_limit")
+        after, limit = page_asked(request)
         job = selectors.get_job(principal_of(request), parse_id(job_id))
-        rows = selectors.events_after(selectors.ref_of(job), after, limit=limit)
-        last = rows[-1]["seq_id"] if rows else min(after, job.last_seq)
-        items = event_page(rows)
-        return json_response(
-            {
-                "job_id": job.id,
-                "status": job.status,
-                "items": items,
-                "events": items,
-                "last_event_id": last,
-                "has_more": last < job.last_seq,
-            },
-            headers={"Cache-Control": "no-store"},
-        )
+        return page_response(JOB_LOG, selectors.ref_of(job), job.status, after=after, limit=limit)
 
 
 class JobRetry(ApiView):

@@ -13,8 +13,8 @@ from kernel.web.problem import MEDIA_TYPE
 
 # The predecessor's paths to the same views: they answer, and are described once, under SPEC's path.
 ALIASES = (
-    "/v1/agents/sessions", "/v1/admin/tenants", "/v1/admin/models/instances", "/v1/admin/models/defaults",
-    "/v1/admin/models/usage", "/v1/admin/models/budget",
+    "/v1/agents/sessions", "/v1/agent-runs:run", "/v1/admin/tenants", "/v1/admin/models/instances",
+    "/v1/admin/models/defaults", "/v1/admin/models/usage", "/v1/admin/models/budget",
 )  # fmt: skip
 BODY_METHODS = frozenset({"post", "put", "patch"})
 PROBLEMS = {

@@ -7,6 +7,7 @@ from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram
 
 from apps.identity import access, rbac, scopes
+from apps.ops.reference_events import events_text
 from kernel import errors, metrics, redis_keys
 
 HEAD = "<!-- Made by `make docs` from {source}. Do not edit. -->\n\n"
@@ -153,9 +154,15 @@ def rbac_page() -> str:
         + _table(("scope", "role", "scopes it has beside its own"), inferred)
         + "\n## Routes\n\n"
         + "`/metrics` is public while `AGENTIC_METRICS_PUBLIC` is true. "
-        + "Streams (`/v1/jobs/{id}/events`, `/ws/jobs/{id}`) need `jobs:read`.\n\n"
+        + "Streams (`/v1/jobs/{id}/events`, `/ws/jobs/{id}`) need `jobs:read`,\n"
+        + "those of runs (`/v1/agent-runs/{id}/events`, `/ws/agent-runs/{id}`) `agent-runs:read`.\n\n"
         + _table(("method", "route", "needs", "who may"), routes)
     )
+
+
+def events_page() -> str:
+    """Every event of a stream."""
+    return events_text(HEAD.format(source="apps/jobs/event_types.py and apps/agents/run_event_types.py"), _table)
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -164,4 +171,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "metrics.md": metrics_page,
     "errors.md": errors_page,
     "rbac.md": rbac_page,
+    "events.md": events_page,
 }

@@ -120,7 +120,7 @@ def test_every_job_type_has_a_handler_and_every_handler_its_type():
     assert set(HANDLERS) == set(JOB_TYPES)
 
 
-@pytest.mark.parametrize("name", ["redis-keys.md", "settings.md", "metrics.md", "errors.md", "rbac.md"])
+@pytest.mark.parametrize("name", ["redis-keys.md", "settings.md", "metrics.md", "errors.md", "rbac.md", "events.md"])
 def test_reference_pages_are_what_the_code_says(name):
     from apps.ops import reference
 
