@@ -15,7 +15,6 @@ _NO_SUBQUERY = {
     "count": "COUNT { } is not available: use OPTIONAL MATCH and count(x).",
     "collect": "COLLECT { } is not available: use OPTIONAL MATCH and collect(x).",
 }
-_BRACED = frozenset(_NO_SUBQUERY) | {"exists"}
 _SPECIAL = frozenset({"_LPAR", "_RPAR", "_LBRACKET", "_RBRACKET", "_LBRACE", "_RBRACE", "_COMMA", "_BAR"})
 _END = Token("$END", "", 0)
 
@@ -81,10 +80,11 @@ def paired(tokens: list[Token], text: str) -> list[Token]:
                     found.append(token)
                 stack.append(_Open(token, "(", len(found)))
             elif type_ == "_LBRACE":
-                if before.type == "NAME" and text[before.at] != "`" and before.value.lower() in _BRACED:
-                    if before.value.lower() != "exists":
-                        raise CypherSyntaxError(_NO_SUBQUERY[before.value.lower()], text, before.at)
+                word = before.value.lower() if before.type == "NAME" and text[before.at] != "`" else ""
+                if word == "exists":
                     before.type = "_EXISTS"
+                elif word in _NO_SUBQUERY and len(found) > 1 and found[-2].type not in ("_COLON", "_BAR"):
+                    raise CypherSyntaxError(_NO_SUBQUERY[word], text, before.at)
                 else:
                     if before.type in ("_CALL", "_RPAR"):
                         token.type = "_QUERY_OPEN"
@@ -111,52 +111,46 @@ def _function(name: str, ahead: str) -> str:
 
 def _arrow(tokens: list[Token], position: int, found: list[Token], stack: list[_Open], opened: _Open) -> int:
     """After a ``)``: when an arrow follows, add it and say that a node ended. Returns where to go on."""
-    at = position
-    signs = [
-        token.value if token.type in ("ADD", "OPERATOR", "_LPAR", "_LBRACKET") else "" for token in tokens[at : at + 5]
-    ]
-    signs += [""] * (5 - len(signs))
-    from_right = signs[0] == "<"
-    if from_right:
-        signs = [*signs[1:], ""]
-        at += 1
-    if signs[0] != "-":
+    from_right = _is(tokens, position, "<")
+    at = position + 1 if from_right else position
+    if not _is(tokens, at, "-"):
         return position
-    first = tokens[position]
-    if signs[1] == "[":
+    if _is(tokens, at + 1, "["):
         opened.token.type = "_NODE_OPEN"
-        token = Token("ARROW_OPEN", from_right, first.at)
-        found.append(token)
+        found.append(Token("ARROW_OPEN", from_right, tokens[position].at))
         inside = _Open(tokens[at + 1], "[", len(found))
         inside.is_relationship = True
         stack.append(inside)
         return at + 2
-    if signs[1] == "-" and signs[2] == "(":
-        to_right, length = False, 2
-    elif signs[1] == "-" and signs[2] == ">" and signs[3] == "(":
-        to_right, length = True, 3
-    else:
+    if not _is(tokens, at + 1, "-"):
+        return position
+    to_right = _is(tokens, at + 2, ">")
+    after = at + 3 if to_right else at + 2
+    if not _is(tokens, after, "("):
         return position
     opened.token.type = "_NODE_OPEN"
-    found.append(Token("ARROW", (from_right, to_right), first.at))
-    return at + length
+    found.append(Token("ARROW", (from_right, to_right), tokens[position].at))
+    return after
 
 
 def _arrow_end(tokens: list[Token], position: int, found: list[Token], bracket: Token, text: str) -> int:
     """After the ``]`` of a relationship: its ``-`` or ``->`` becomes one token with it."""
-    if position >= len(tokens) or tokens[position].value != "-" or tokens[position].type != "ADD":
+    if not _is(tokens, position, "-"):
         raise CypherSyntaxError("A relationship ends with ]- or ]->.", text, bracket.at, found="]")
-    to_right = (
-        position + 1 < len(tokens) and tokens[position + 1].type == "OPERATOR" and tokens[position + 1].value == ">"
-    )
+    to_right = _is(tokens, position + 1, ">")
     found[-1] = Token("ARROW_CLOSE", to_right, bracket.at)
     return position + 2 if to_right else position + 1
+
+
+def _is(tokens: list[Token], position: int, sign: str) -> bool:
+    """Whether this sign stands there (a text of one sign does not count)."""
+    return position < len(tokens) and tokens[position].value == sign and tokens[position].type != "TEXT"
 
 
 def _comprehension(found: list[Token], opened: _Open) -> None:
     """At a ``]``: name its ``[`` after what stood inside."""
     first = opened.position
-    if not opened.comma and found[first + 1].type == "IN" if first + 1 < len(found) else False:
+    if not opened.comma and first + 1 < len(found) and found[first + 1].type == "IN":
         opened.token.type = "_LIST_OPEN"
     elif opened.bar:
         opened.token.type = "_PATTERN_OPEN"

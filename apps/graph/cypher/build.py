@@ -13,6 +13,10 @@ from apps.graph.cypher.operators import NullTest, resolved
 from apps.graph.cypher.patterns import PatternRules
 
 Children = list[Any]
+_WITH_A_VARIABLE = {
+    **{word: f"{word}(x IN list WHERE condition)" for word in ("all", "any", "none", "single")},
+    "reduce": "reduce(total = start, x IN list | step)",
+}
 
 
 def _tuple(items: list[Any] | None) -> tuple[Any, ...]:
@@ -280,9 +284,13 @@ def _call(function: Token, arguments: tuple[tree.Expr, ...], distinct: bool) -> 
             if isinstance(argument, tree.Prop):
                 return tree.IsNull(argument, True)
         raise Fault("exists( ) takes one pattern or one property: exists((a)-->(b)), exists(n.name).", function.at)
-    if any(isinstance(argument, tree.PatternPredicate) for argument in arguments):
+    if name.lower() in _WITH_A_VARIABLE:
+        raise Fault(f"The function {name}( ) is written {_WITH_A_VARIABLE[name.lower()]}.", function.at)
+    if name.lower() in ("size", "length") and any(isinstance(one, tree.PatternPredicate) for one in arguments):
         raise Fault(
-            f"{name}( ) does not take a pattern: use OPTIONAL MATCH and count(x), or EXISTS {{ }} for a condition.",
+            f"The function {name}( ) does not take a pattern: use OPTIONAL MATCH and count(x), or EXISTS {{ }}.",
             function.at,
         )
+    if not name.isascii():
+        raise Fault(f"There is no function {name}( ).", function.at)
     return tree.Call(name, arguments, distinct)

@@ -41,14 +41,14 @@ _INSTEAD = {
     "FINISH": "A query ends with RETURN",
 }
 _CALLS = frozenset({"FUNCTION", "QUANTIFIER", "REDUCE", "SHORTEST"})
-_WORD = re.compile(r"\w+|.", re.DOTALL)
+_FOUND = re.compile(r"\w+|\.\.|[<>=+]=|<>|.", re.DOTALL)
 
 
 def unexpected(error: UnexpectedToken, tokens: list[Token], text: str, *, reads: bool) -> CypherSyntaxError:
     """The error for a token that cannot stand where it stands. ``reads``: the text may only read."""
     if isinstance(error.token, Token):
         token, position = error.token, tokens.index(error.token)
-        found = match[0] if (match := _WORD.match(text, token.at)) else ""
+        found = match[0] if (match := _FOUND.match(text, token.at)) else ""
     else:
         token, position, found = Token("$END", "", len(text.rstrip())), len(tokens), "the end"
     expected = frozenset(error.interactive_parser.accepts())

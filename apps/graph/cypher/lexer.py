@@ -44,7 +44,7 @@ _TOKEN = re.compile(
     | (\.\. | <= | >= | <> | =~ | \+= | \.(?![0-9]) | (?!/\*)[][(){}:,|;=+\-*/%^<>])
     | ('[^'\\]*(?:\\.[^'\\]*)*' | "[^"\\]*(?:\\.[^"\\]*)*")
     | ((?: 0[xX][0-9a-fA-F]+ | 0[oO][0-7]+ | (?:[0-9]+\.[0-9]+ | \.[0-9]+ | [0-9]+)(?:[eE][+-]?[0-9]+)? )(?!\w))
-    | \$([^\W\d]\w*)
+    | \$([A-Za-z_][A-Za-z0-9_]*)(?!\w)
     | `((?:[^`]|``)*)`
     | (.)
     )""",
@@ -115,7 +115,6 @@ def tokens(text: str, keywords: dict[str, str]) -> list[Token]:
                 raise CypherSyntaxError("The number does not fit into 64 bits.", text, match.start())
             add(Token("NUMBER", number, match.start()))
         elif kind == _PARAM:
-            _check_name(value, text, match.start())
             add(Token("PARAM", value, match.start()))
         elif kind == _QUOTED:
             name = value.replace("``", "`")

@@ -10,10 +10,9 @@ from typing import Any
 from apps.graph.cypher import tree
 from apps.graph.cypher.operators import COMPARISON, LEVELS, NOT, SIGN, SUM, TEST
 from apps.graph.cypher.print_patterns import PatternPrinter
-from apps.graph.cypher.spelling import constant_text, function_text, name_text, parameter_text
+from apps.graph.cypher.spelling import constant_text, function_text, name_before_brace, name_text, parameter_text
 
 LABELS, ATOM = SIGN + 1, SIGN + 2
-_BRACED_WORDS = frozenset({"count", "collect", "exists"})
 _BASES = (tree.Var, tree.Param, tree.Prop, tree.Index, tree.Slice, tree.Call, tree.ListOf)
 _SIGNED = (tree.Var, tree.Param, tree.Prop, tree.Index, tree.Slice, tree.Call)
 
@@ -112,8 +111,7 @@ class ExpressionPrinter(PatternPrinter):
         return "{" + ", ".join([f"{name_text(key)}: {self.expression(value)}" for key, value in it.entries]) + "}"
 
     def map_projection(self, it: tree.MapProjection) -> str:
-        of = f"`{it.of}`" if it.of.lower() in _BRACED_WORDS else name_text(it.of)
-        return f"{of} {{{', '.join([self._item(item) for item in it.items])}}}"
+        return f"{name_before_brace(it.of)} {{{', '.join([self._item(item) for item in it.items])}}}"
 
     def _item(self, item: tree.ProjectionItem) -> str:
         if item.kind == "all":

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from apps.graph.cypher import tree
-from apps.graph.cypher.spelling import name_text
+from apps.graph.cypher.spelling import name_before_brace, name_text
 
 Dialect = Literal["opencypher", "memgraph"]
 """``memgraph``: shortest paths are ``-[*BFS ..n]-`` and ``-[*ALLSHORTEST ..n (r, n | 1)]-``. The rest is the same."""
@@ -35,7 +35,7 @@ class PatternPrinter:
         return text
 
     def node(self, node: tree.Node) -> str:
-        text = "" if node.variable is None else name_text(node.variable)
+        text = "" if node.variable is None else name_before_brace(node.variable)
         if node.labels:
             text += ":" + ("|" if node.any_label else ":").join(map(name_text, node.labels))
         if node.properties is not None:
@@ -43,7 +43,7 @@ class PatternPrinter:
         return f"({text})"
 
     def _rel(self, rel: tree.Rel, hops: str | None = None) -> str:
-        text = "" if rel.variable is None else name_text(rel.variable)
+        text = "" if rel.variable is None else name_before_brace(rel.variable)
         if rel.types:
             text += ":" + "|".join(map(name_text, rel.types))
         if rel.hops is not None:

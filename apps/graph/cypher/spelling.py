@@ -29,6 +29,11 @@ def name_text(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def name_before_brace(name: str) -> str:
+    """A variable that a ``{`` may follow: ``count {`` would begin a subquery."""
+    return f"`{name}`" if name.lower() in ("count", "collect") else name_text(name)
+
+
 def function_text(name: str) -> str:
     """The name of a function, which is never quoted."""
     if not _PLAIN.fullmatch(name) or name.upper() in CHANGE_KEYWORDS.keys() - {"ALL"}:
