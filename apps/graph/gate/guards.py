@@ -5,13 +5,20 @@ A server may look at WHERE before it looks at the properties of a pattern; Arcad
 worked out where the tenant is right: ``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
 from apps.graph.cypher import tree
+from apps.graph.cypher.walk import walk
 from apps.graph.gate.draft import TENANT_PARAMETER
+from apps.graph.gate.expressions import Kind, column_name, names_of_path, parts
+from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
+
+Kinds = Mapping[str, Kind]
+Given = Mapping[str, Any]
 
 OWN = tree.Param(TENANT_PARAMETER)
 _EACH = "__each"
@@ -45,27 +52,126 @@ def conjuncts_of(condition: tree.Expr) -> list[tree.Expr]:
     return [condition]
 
 
-def guarded(
-    where: tree.Expr | None, paths: tuple[tree.Path, ...], parameters: Mapping[str, Any]
-) -> list[tree.Expr]:  # fmt: skip
-    """The parts of a condition on these patterns. None of them can fail on what is not the tenant's."""
+def guarded(where: tree.Expr | None, paths: tuple[tree.Path, ...], kinds: Kinds, given: Given) -> list[tree.Expr]:
+    """The parts of a condition on these patterns. None of them can fail on what is not the tenant's.
+
+    ``kinds``: what the names of the whole query's patterns are; ``given``: the caller's parameters.
+    """
     if where is None:
         return []
+    here = {name: kind for path in paths for name, kind in kinds_in(path).items()}
     conjuncts = conjuncts_of(where)
-    safe = [one for one in conjuncts if is_safe(one, parameters)]
-    rest = [one for one in conjuncts if not is_safe(one, parameters)]
-    own = _own_parts(paths)
-    risky = joined(rest)
-    if risky is None:
-        return safe
-    if not own:
-        return [*safe, risky]
-    condition = joined(own)
-    assert condition is not None
-    return [*safe, tree.Case(None, ((condition, risky),), tree.Const(False))]
+    safe = [one for one in conjuncts if is_safe(one, given)]
+    return [*safe, *(_guard(one, here, kinds, given) for one in conjuncts if one not in safe)]
 
 
-def is_safe(condition: tree.Expr, parameters: Mapping[str, Any]) -> bool:
+def kinds_of(query: Any) -> dict[str, Kind]:
+    """What the names in all patterns of a query are; ``value`` for those that are something else elsewhere."""
+    kinds: dict[str, Kind] = {}
+    others: set[str] = set()
+    for part in walk(query):
+        match part:
+            case tree.Path():
+                kinds |= kinds_in(part)
+            case tree.Unwind(variable=name) | tree.ListComprehension(variable=name) | tree.Quantifier(variable=name):
+                others.add(name)
+            case tree.Reduce(accumulator=name, variable=other):
+                others |= {name, other}
+            case (
+                tree.With(projection=projection)
+                | tree.Subquery(
+                    query=tree.Query(branches=(tree.Branch(clauses=(*_, tree.Return(projection=projection))), *_))
+                )
+            ):
+                others |= {column_name(one) for one in projection.columns if not isinstance(one.expression, tree.Var)}
+    return kinds | dict.fromkeys(others & set(kinds), "value")
+
+
+def kinds_in(path: tree.Path) -> dict[str, Kind]:
+    """What the names of one pattern are."""
+    kinds: dict[str, Kind] = {node.variable: "node" for node in path.nodes if node.variable is not None}
+    for rel in path.rels:
+        if rel.variable is not None:
+            kinds[rel.variable] = "relationship" if rel.hops is None else "relationships"
+    if path.variable is not None:
+        kinds[path.variable] = "path"
+    return kinds
+
+
+def _guard(condition: tree.Expr, here: Kinds, kinds: Kinds, given: Given) -> tree.Expr:
+    """The condition with every part that can fail worked out only where what it looks at is the tenant's."""
+    match condition:
+        case tree.Unary("NOT", operand):
+            return tree.Unary("NOT", _guard(operand, here, kinds, given))
+        case tree.Binary("AND" | "OR" | "XOR", left, right):
+            return replace(condition, left=_guard(left, here, kinds, given), right=_guard(right, here, kinds, given))
+        case tree.Exists(query) if _guards_itself(query):
+            return condition
+    if is_safe(condition, given):
+        return condition
+    own = joined([_own(name, here, kinds) for name in sorted(free_names(condition)) if name in here or name in kinds])
+    if own is None:
+        return condition
+    if any(isinstance(part, tree.Exists) for part in walk(condition)):
+        return tree.Binary("AND", own, condition)  # ArcadeDB loses names of an EXISTS {} inside CASE
+    return tree.Case(None, ((own, condition),), tree.Const(False))
+
+
+def _guards_itself(query: tree.Query) -> bool:
+    """An EXISTS {} of patterns and plain values: its own conditions are guarded, and nothing else in it can fail."""
+    for branch in query.branches:
+        for clause in branch.clauses:
+            if isinstance(clause, tree.With | tree.Return):
+                projection = clause.projection
+                plain = all(is_plain_value(one.expression) for one in (*projection.columns, *projection.order))
+                if not plain or getattr(clause, "where", None) is not None:
+                    return False
+            elif not isinstance(clause, tree.Match):
+                return False
+    return True
+
+
+def _own(name: str, here: Kinds, kinds: Kinds) -> tree.Expr:
+    """That what the name stands for is the tenant's. What an OPTIONAL MATCH before did not find is nobody's."""
+    match here.get(name) or kinds[name]:
+        case "value":
+            raise GateRefusal("tenant", f"{name} stands for two things in this query.", "Give each a name of its own.")
+        case "relationships":
+            own: tree.Expr = all_own(tree.Var(name))
+        case "path":
+            own = tree.Binary("AND", nodes_own(name), all_own(tree.Call("relationships", (tree.Var(name),))))
+        case _:
+            own = is_own(name)
+    return own if name in here else tree.Binary("OR", tree.IsNull(tree.Var(name)), own)
+
+
+def free_names(expression: tree.Expr) -> set[str]:
+    """The variables that an expression takes from outside; those that patterns inside it give are not among them."""
+    match expression:
+        case tree.Var(name):
+            return {name}
+        case tree.ListComprehension(variable, source, where, result):
+            inner = [part for part in (where, result) if part is not None]
+            return free_names(source) | (_all_free(inner) - {variable})
+        case tree.Quantifier(_, variable, source, where):
+            return free_names(source) | (free_names(where) - {variable})
+        case tree.Reduce(accumulator, start, variable, source, step):
+            return free_names(start) | free_names(source) | (free_names(step) - {accumulator, variable})
+        case tree.PatternComprehension(pattern, where, result):
+            inner = [part for part in (where, result) if part is not None]
+            return _all_free(inner) - set(names_of_path(pattern))
+        case tree.Exists(query):
+            used = {part.name for part in walk(query) if isinstance(part, tree.Var)}
+            return used - {name for part in walk(query) if isinstance(part, tree.Path) for name in names_of_path(part)}
+        case _:
+            return _all_free(parts(expression))
+
+
+def _all_free(expressions: Iterable[tree.Expr]) -> set[str]:
+    return {name for one in expressions for name in free_names(one)}
+
+
+def is_safe(condition: tree.Expr, given: Given) -> bool:
     """A truth that no value of a property can make fail: comparisons of properties and given values, and so on."""
     match condition:
         case tree.Const(value):
@@ -77,15 +183,15 @@ def is_safe(condition: tree.Expr, parameters: Mapping[str, Any]) -> bool:
         case tree.HasLabels(of):
             return isinstance(of, tree.Var)
         case tree.Unary("NOT", operand):
-            return is_safe(operand, parameters)
+            return is_safe(operand, given)
         case tree.Binary("AND" | "OR" | "XOR", left, right):
-            return is_safe(left, parameters) and is_safe(right, parameters)
+            return is_safe(left, given) and is_safe(right, given)
         case tree.Binary("STARTS WITH" | "ENDS WITH" | "CONTAINS", left, right):
             return is_plain_value(left) and is_plain_value(right)
         case tree.Binary("IN", left, tree.ListOf(items)):
             return is_plain_value(left) and all(is_plain_value(item) for item in items)
         case tree.Binary("IN", left, tree.Param(name)):
-            return is_plain_value(left) and isinstance(parameters.get(name), list)
+            return is_plain_value(left) and isinstance(given.get(name), list)
         case tree.Quantifier():
             return condition.variable == _EACH
         case _:
@@ -101,21 +207,3 @@ def is_plain_value(expression: tree.Expr) -> bool:
             return True
         case _:
             return False
-
-
-def _own_parts(paths: tuple[tree.Path, ...]) -> list[tree.Expr]:
-    """That everything which these patterns name belongs to the tenant."""
-    own: dict[str, tree.Expr] = {}
-    for path in paths:
-        for node in path.nodes:
-            if node.variable is not None:
-                own[node.variable] = is_own(node.variable)
-        for rel in path.rels:
-            if rel.variable is not None:
-                listed = rel.hops is not None
-                own[rel.variable] = all_own(tree.Var(rel.variable)) if listed else is_own(rel.variable)
-        if path.variable is not None:
-            own[path.variable] = nodes_own(path.variable)
-            steps = tree.Call("relationships", (tree.Var(path.variable),))
-            own[f"{path.variable}'s steps"] = all_own(steps)
-    return list(own.values())

@@ -7,7 +7,6 @@ paths between, all inside the tenant, are sorted by length:
     MATCH (a ...), (b ...) CALL { WITH a, b MATCH p = (a)-[*1..5]->(b) WHERE ... RETURN p ORDER BY length(p) LIMIT 1 }
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from apps.graph.cypher import tree
 from apps.graph.cypher.walk import transform, walk
 from apps.graph.gate.expressions import names_of_path
-from apps.graph.gate.guards import OWN, conjuncts_of, guarded, joined, nodes_own
+from apps.graph.gate.guards import OWN, Given, Kinds, conjuncts_of, guarded, joined, nodes_own
 from apps.graph.gate.scope import names_after
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
@@ -24,7 +23,7 @@ _OWN_MAP = tree.MapOf(((TENANT, OWN),))
 _HINT = "Write MATCH p = shortestPath((a)-[*..5]-(b)), with names for both ends."
 
 
-def without_shortest(query: Any, parameters: Mapping[str, Any]) -> Any:
+def without_shortest(query: Any, given: Given, kinds: Kinds) -> Any:
     """The same tree without shortestPath. Its patterns are bound to the tenant already."""
     if not any(isinstance(part, tree.Path) and part.shortest for part in walk(query)):
         return query
@@ -42,7 +41,7 @@ def without_shortest(query: Any, parameters: Mapping[str, Any]) -> Any:
         clauses: list[tree.Clause] = []
         for clause in part.clauses:
             if isinstance(clause, tree.Match) and any(path.shortest for path in clause.paths):
-                made = _search(clause, names, parameters, next(numbers))
+                made = _search(clause, names, kinds, given, next(numbers))
             else:
                 made = [clause]
             for one in made:
@@ -54,7 +53,7 @@ def without_shortest(query: Any, parameters: Mapping[str, Any]) -> Any:
 
 
 def _search(
-    clause: tree.Match, names: frozenset[str], parameters: Mapping[str, Any], number: int
+    clause: tree.Match, names: frozenset[str], kinds: Kinds, given: Given, number: int
 ) -> list[tree.Clause]:  # fmt: skip
     wanted = [path for path in clause.paths if path.shortest]
     others = [path for path in clause.paths if not path.shortest]
@@ -81,7 +80,7 @@ def _search(
         known = names | {name for other in others for name in names_of_path(other)}
         added = [tree.Path((node,)) for node in (start, end) if node.variable not in known or not _is_bare(node)]
         paths = (*others, *added)
-        before = [tree.Match(paths, joined(guarded(on_ends, paths, parameters)))] if paths or on_ends else []
+        before = [tree.Match(paths, joined(guarded(on_ends, paths, kinds, given)))] if paths or on_ends else []
         for one in before:
             names = names_after(one, names)
         on_ends = None
@@ -90,7 +89,7 @@ def _search(
     whole = tree.Path((start, end), (rel,), variable=found)
     condition = joined([one for one in (on_ends, on_path and _steps(on_path, steps, found)) if one is not None])
     alone = tree.Path(tuple(replace(node, variable=None) for node in whole.nodes), whole.rels, found)
-    where = joined([nodes_own(found), *guarded(condition, (alone,), parameters)])
+    where = joined([nodes_own(found), *guarded(condition, (alone,), kinds, given)])
     inside: list[tree.Clause] = [
         tree.With(tree.Projection(tuple(tree.Column(tree.Var(name)) for name in imported))),
         tree.Match((whole,), where, clause.optional),

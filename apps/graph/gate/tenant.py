@@ -13,7 +13,7 @@ from apps.graph.cypher import tree
 from apps.graph.cypher.walk import transform, walk
 from apps.graph.gate import vocabulary
 from apps.graph.gate.draft import HIDDEN, Draft
-from apps.graph.gate.guards import OWN, guarded, is_plain_value, joined, nodes_own
+from apps.graph.gate.guards import OWN, Given, Kinds, guarded, is_plain_value, joined, kinds_of, nodes_own
 from apps.graph.gate.shortest import without_shortest
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
@@ -31,7 +31,8 @@ def bound_to_tenant(draft: Draft) -> tuple[Draft, str]:
 
 def bind(query: Any, draft: Draft) -> Any:
     """Any tree, with every pattern in it bound to the tenant."""
-    return without_shortest(transform(query, _Binder(draft)), draft.parameters)
+    kinds = kinds_of(query)
+    return without_shortest(transform(query, _Binder(draft.parameters, kinds)), draft.parameters, kinds)
 
 
 def prove(query: Any) -> int:
@@ -67,8 +68,9 @@ def _marker(path: tree.Path) -> set[tree.Expr]:
 class _Binder:
     """Rewrites one record; the records inside it are rewritten already."""
 
-    def __init__(self, draft: Draft) -> None:
-        self._parameters = draft.parameters
+    def __init__(self, given: Given, kinds: Kinds) -> None:
+        self._given = given
+        self._kinds = kinds
         self._number = count(1)
 
     def __call__(self, part: Any) -> Any:
@@ -93,7 +95,7 @@ class _Binder:
         paths = tuple(self._named(path) for path in clause.paths)
         inside = [nodes_own(path.variable) for path in paths if path.variable and _has_hops(path)]
         return replace(
-            clause, paths=paths, where=joined([*inside, *guarded(clause.where, paths, self._parameters)])
+            clause, paths=paths, where=joined([*inside, *guarded(clause.where, paths, self._kinds, self._given)])
         )  # fmt: skip
 
     def predicate(self, predicate: tree.PatternPredicate) -> tree.Exists:
@@ -124,7 +126,7 @@ class _Binder:
         path = replace(path, rels=rels)
         inside = [_steps_own(rel.variable) for rel in rels if rel.hops and rel.variable]
         nameless = replace(path, variable=None)
-        where = joined([*inside, *guarded(one.where, (nameless,), self._parameters)])
+        where = joined([*inside, *guarded(one.where, (nameless,), self._kinds, self._given)])
         return replace(one, pattern=path, where=where)
 
     def call(self, call: tree.Call) -> tree.Expr:
