@@ -20,7 +20,8 @@ REFLECTIONS = 2  # of one run
 NOT_REFLECTED = frozenset({"forbidden", "graph_write_forbidden", "refused", "answer_too_large"})
 UNKNOWN = Intent("CHAT", 0.0, "It was not classified.", "rules")
 GRAPH_FIELDS = (
-    "question", "cypher", "parameters", "columns", "rows", "truncated", "reading", "source", "degraded", "plan", "stages",
+    "question", "cypher", "parameters", "columns", "rows", "truncated", "reading", "source", "degraded", "plan",
+    "stages",
 )  # fmt: skip
 REFLECT_SCHEMA: dict[str, Any] = {
     "type": "object",
