@@ -12,6 +12,7 @@ from kernel.clock import iso, now
 from kernel.errors import NotFoundError, PlatformError
 
 SHOWN_MODELS = 8
+GENERIC = "Request validation failed"
 Act = Callable[[Staff, Provider], tuple[bool, str]]
 
 
@@ -28,9 +29,11 @@ def acting(staff: Staff, row: Provider | ModelInstance) -> Principal:
 
 
 def told_why(error: PlatformError) -> str:
-    """The service's sentence with its faults, field by field."""
-    faults = [f"{'.'.join(str(step) for step in fault['loc'][1:])}: {fault['msg']}." for fault in error.errors or []]
-    return " ".join([error.detail, *faults])
+    """The service's sentence, or its faults, field by field, where the sentence says nothing more."""
+    if not error.detail.endswith(GENERIC) or not error.errors:
+        return error.detail
+    faults = [f"{'.'.join(str(step) for step in fault['loc'][1:])}: {fault['msg']}." for fault in error.errors]
+    return " ".join(faults)
 
 
 def test(staff: Staff, row: Provider) -> tuple[bool, str]:

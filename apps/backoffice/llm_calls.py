@@ -60,6 +60,9 @@ class CallAdmin(ScopedAdmin):
     sortable_by = ()
     actions = ()
 
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        return super().changelist_view(request, {"title": "Calls of language models", **(extra_context or {})})
+
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         shown = ("started_at", "shown_state", "instance", "shown_provider", "who", "purpose", "tokens", "cost", "took")
         return (*shown, "of_tenant") if staff_of(request).is_platform else shown

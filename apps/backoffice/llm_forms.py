@@ -2,16 +2,17 @@
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 from django import forms
 
-from apps.llm.documents import NAME, ProviderSettings
+from apps.llm.documents import NAME, Modality, ProviderSettings
 from apps.llm.models import PROVIDER_TYPES, ModelInstance, Provider
 
 NANO_USD_PER_USD_A_MILLION = 1000  # 1 USD for a million tokens is 1000 billionths of a dollar for one
 EVERYBODYS = "The short name of the tenant whose it is. Empty: every tenant's."
 NAMES = "Letters, digits and _ . : / @ + -."
+NAME_FAULT = {"invalid": "Only letters, digits and _ . : / @ + -, the first a letter or a digit: no blanks."}
 MULTILINE = forms.Textarea(attrs={"rows": 4})
 
 
@@ -27,7 +28,7 @@ class ProviderForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     tenant = forms.CharField(max_length=63, required=False, help_text=EVERYBODYS)
-    name = forms.RegexField(NAME, max_length=100, help_text=NAMES)
+    name = forms.RegexField(NAME, max_length=100, help_text=NAMES, error_messages=NAME_FAULT)
     type = forms.ChoiceField(
         choices=[(kind, kind) for kind in PROVIDER_TYPES],
         help_text="openai: whatever speaks its API: OpenAI, vLLM, llama.cpp, LM Studio and others.",
@@ -74,6 +75,8 @@ class ProviderForm(forms.Form):
             self.fields["api_key"].help_text = "Encrypted, and never shown again."
         elif not provider.key_hint:
             self.fields["api_key"].help_text = "Leave empty to keep what is there. Encrypted, and never shown again."
+        if self.is_bound and self.data.get("api_key"):  # shown again, the form does not hold it
+            self.fields["api_key"].help_text = "Enter it again: nothing was saved."
 
     @classmethod
     def of(cls, provider: Provider, *, for_platform: bool) -> "ProviderForm":
@@ -114,14 +117,28 @@ class InstanceForm(forms.Form):
 
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
     provider = forms.ChoiceField()
-    instance_name = forms.RegexField(NAME, max_length=100, label="Name", help_text="What callers ask for.")
-    model_id = forms.RegexField(NAME, max_length=255, label="Model", help_text="What the provider calls it: phi3:mini.")
+    instance_name = forms.RegexField(
+        NAME, max_length=100, label="Name", help_text="What callers ask for.", error_messages=NAME_FAULT
+    )
+    model_id = forms.RegexField(
+        NAME,
+        max_length=255,
+        label="Model",
+        help_text="What the provider calls it: phi3:mini.",
+        error_messages=NAME_FAULT,
+    )
     description = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
     context_window = forms.IntegerField(
         min_value=1024, max_value=100_000_000, initial=8192, help_text="Tokens, those of the answer among them."
     )
     max_output_tokens = forms.IntegerField(
         min_value=1, max_value=10_000_000, initial=2048, label="Tokens of an answer, at most"
+    )
+    modalities = forms.MultipleChoiceField(
+        choices=[(kind, kind) for kind in get_args(Modality)],
+        initial=["text"],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it takes; embedding: what it makes.",
     )
     supports_tools = forms.BooleanField(required=False, initial=True)
     parameters = ReadableJson(
@@ -161,8 +178,8 @@ class InstanceForm(forms.Form):
 
 
 _PLAIN = (
-    "instance_name", "model_id", "description", "context_window", "max_output_tokens", "supports_tools", "parameters",
-    "enabled",
+    "instance_name", "model_id", "description", "context_window", "max_output_tokens", "modalities", "supports_tools",
+    "parameters", "enabled",
 )  # fmt: skip
 
 
@@ -177,7 +194,9 @@ class TryForm(forms.Form):
 class PullForm(forms.Form):
     """A model for a provider to download."""
 
-    model = forms.RegexField(NAME, max_length=255, help_text="As its library names it: phi3:mini, llama3.1:8b.")
+    model = forms.RegexField(
+        NAME, max_length=255, help_text="As its library names it: phi3:mini, llama3.1:8b.", error_messages=NAME_FAULT
+    )
 
 
 class DeleteForm(forms.Form):

@@ -147,14 +147,15 @@ def _sentence(laid: Laid) -> str:
     parts = [
         f"{word}: {', '.join(names)}"
         for word, names in (
-            ("Made", laid.created),
+            ("made", laid.created),
             ("changed", laid.changed),
             ("removed", laid.removed),
             ("lost their key", laid.keys_cleared),
         )
         if names
     ]
-    return "; ".join(parts) + "." if parts else "Nothing was different."
+    said = "; ".join(parts)
+    return f"{said[0].upper()}{said[1:]}." if parts else "Nothing was different."
 
 
 site.register(ProviderManifest, ManifestAdmin)

@@ -223,6 +223,7 @@ def _question(staff: Staff, row: ModelInstance, form: TryForm) -> CompletionRequ
         temperature=said["temperature"],
         fallbacks=(),
         deadline_s=TRY_LIMIT_S,
+        purpose="test",
     )
 
 
@@ -240,6 +241,7 @@ def _answer(result: CompletionResult) -> list[tuple[str, Any]]:
         ("Tries", len(result.attempts)),
         ("Ended by", result.finish_reason),
         ("Call", result.call_id),
+        *(("Budget", warning) for warning in result.budget_warnings),
     ]
 
 

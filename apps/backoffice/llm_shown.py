@@ -60,6 +60,8 @@ def circuit_badge(circuit: CircuitView) -> str:
     word = circuit.state.lower().replace("_", " ")
     if circuit.state == "OPEN" and circuit.retry_in_s:
         word = f"{word}, {circuit.retry_in_s:.0f} s"
+    elif circuit.state == "OPEN":
+        word = f"{word}, the next call tries"
     return badge(word, CIRCUIT_COLOURS.get(circuit.state, "unknown"))
 
 

@@ -6,7 +6,7 @@ machine: a provider may then get some more calls than it should, but no call fai
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
@@ -104,6 +104,18 @@ def view(provider_id: UUID) -> CircuitView:
     """How the provider stands now; CLOSED when nothing is known of it."""
     seen = _in_redis(lambda: _view(provider_id))
     return seen or _local.view(provider_id)
+
+
+def states(provider_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The state of each; none while Redis is away."""
+
+    def look() -> dict[UUID, str]:
+        pipe = client().pipeline(transaction=False)
+        for provider_id in provider_ids:
+            pipe.hget(CIRCUIT(provider=provider_id), "state")
+        return {key: held or breaker.CLOSED for key, held in zip(provider_ids, pipe.execute(), strict=True)}
+
+    return _in_redis(look) or {}
 
 
 def reset(provider_id: UUID) -> None:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Modality = Literal["text", "image", "audio", "embedding"]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.:/@+-]*$"
 
 
@@ -31,7 +32,7 @@ class ManifestModel(BaseModel):
     description: str = Field("", max_length=4000)
     context_window: int = Field(8192, ge=1024, le=100_000_000)
     max_output_tokens: int = Field(2048, ge=1, le=10_000_000)
-    modalities: list[Literal["text", "image", "audio", "embedding"]] = Field(["text"], min_length=1, max_length=4)
+    modalities: list[Modality] = Field(["text"], min_length=1, max_length=4)
     supports_tools: bool = True
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=50)
     input_usd_per_mtok: float | None = Field(None, ge=0, le=1_000_000, allow_inf_nan=False)

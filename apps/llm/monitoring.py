@@ -30,8 +30,6 @@ from kernel.redis_keys import PROVIDER_HEALTH
 log = structlog.get_logger("llm")
 LOOK_LIMIT_S = 2.0
 THREADS = 16
-# What a tenant's provider is called in the metrics: names of tenants' things are nobody else's to read.
-OF_TENANTS = "tenant"
 UNREACHABLE = frozenset({FailureKind.CONNECTION, FailureKind.TIMEOUT, FailureKind.UNSUPPORTED})
 
 Health = dict[str, Any]
@@ -43,7 +41,6 @@ def look_at_all() -> dict[str, int]:
     random.shuffle(rows)  # what is left out must not be the same ones each time
     rows.sort(key=lambda row: row.tenant_id is not None)
     seen = look_side_by_side(rows)
-    _measure(seen)
     return {
         "looked_at": len(seen),
         "ok": sum(health["ok"] for health in seen.values()),
@@ -136,16 +133,3 @@ def _outcome(look: "Future[Health]", provider: Provider) -> Health | None:
         log.error("provider_look_failed", provider_id=str(provider.id), type=provider.type, error=type(fault).__name__)
         return None
     return look.result()
-
-
-def _measure(seen: dict[Provider, Health]) -> None:
-    """1 or 0 for each of the platform's; for tenants' the share that is up, by type."""
-    metrics.PROVIDER_UP.clear()
-    of_tenants: dict[str, list[bool]] = {}
-    for provider, health in seen.items():
-        if provider.tenant_id is None:
-            metrics.PROVIDER_UP.labels(provider.type, provider.name).set(health["ok"])
-        else:
-            of_tenants.setdefault(provider.type, []).append(health["ok"])
-    for kind, ups in of_tenants.items():
-        metrics.PROVIDER_UP.labels(kind, OF_TENANTS).set(sum(ups) / len(ups))

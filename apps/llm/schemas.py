@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from apps.llm.documents import Modality
 from apps.llm.models import ModelInstance
 from kernel.clock import iso
 from kernel.errors import BadRequestError
@@ -14,7 +15,6 @@ from kernel.web.fields import FreeText, Identifier, Lookup, Name, RequestBody, S
 
 NANO_PER_TOKEN = 1_000  # billionths of a US dollar per token, in one US dollar per million tokens
 KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
-Modality = Literal["text", "image", "audio", "embedding"]
 Scope = Literal["tenant", "global"]
 UsdPerMtok = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 NOT_NULL = ("enabled", "context_window", "max_output_tokens", "supports_tools")

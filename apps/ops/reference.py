@@ -7,6 +7,7 @@ from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram
 
 from apps.identity import access, rbac, scopes
+from apps.llm import gauges
 from apps.ops.reference_events import events_text
 from kernel import errors, metrics, redis_keys
 
@@ -77,6 +78,8 @@ def metrics_page() -> str:
             rows.append((f"`{name}`", kinds[type(metric)], ", ".join(metric._labelnames), described.documentation))
     rows.append(("`jobs_queue_depth`", "gauge", "type, priority", "Ids on the queue's lists, read at scrape time."))
     rows.append(("`jobs_dead_items`", "gauge", "", "Things kept aside on jobs:dead, read at scrape time (API)."))
+    for name, text in ((gauges.HEALTH_NAME, gauges.HEALTH_HELP), (gauges.CIRCUIT_NAME, gauges.CIRCUIT_HELP)):
+        rows.append((f"`{name}`", "gauge", ", ".join(gauges.LABELS), f"{text}, read at scrape time (API)."))
     return (
         HEAD.format(source="platform/kernel/metrics.py")
         + "# Metrics\n\nServed at `/metrics` of the API, and of each worker on `AGENTIC_METRICS_PORT`.\n\n"

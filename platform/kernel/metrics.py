@@ -58,9 +58,6 @@ LLM_FALLBACKS = Counter("agent_llm_fallbacks_total", "Calls that another than th
 LLM_BUDGET_REFUSALS = Counter("agent_llm_budget_refusals_total", "Calls refused because a budget was spent.", ["scope"])
 LLM_HOLDS_LOST = Counter("agent_llm_holds_lost_total", "Calls whose process died; what was held counts as spent.")
 CIRCUIT_MOVES = Counter("llm_circuit_transitions_total", "Moves of circuit breakers.", ["to"])
-PROVIDER_UP = Gauge(
-    "provider_health_status", "1: the provider answered when last looked at.", ["provider_type", "provider"]
-)
 WARM_UPS = Counter("model_warmup_total", "Warm-ups of models, by outcome.", ["outcome"])
 WARM_UP_DURATION = Histogram("model_warmup_duration_seconds", "Seconds of a warm-up.", buckets=LATENCY_BUCKETS_S)
 DEFAULTS_CACHE = Counter(

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
 from apps.jobs.types import JOB_TYPES
+from apps.llm.gauges import ProviderGauges
 from apps.ops.schemas import IndexOut
 from kernel.redis_client import availability, client
 from kernel.redis_keys import JOBS_DEAD
@@ -78,9 +79,10 @@ class QueueDepth(Collector):
 
 
 REGISTRY.register(QueueDepth())
+REGISTRY.register(ProviderGauges())
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text of this process, with the queues' depth."""
+    """Prometheus text of this process, with the queues' depth and how providers are."""
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)

@@ -20,8 +20,6 @@ LLM_RETRY_CAP_S = 5.0  # no wait is longer; a provider that asks for more is lef
 LLM_RETRY_SHARE = 0.1  # of a provider's calls may be retries, once those in LLM_RETRY_SPARE are used up
 LLM_RETRY_SPARE = 5
 
-LLM_MAX_TOKENS = 2048  # of an answer, where neither request nor instance says
-LLM_DEADLINE_S = 120.0
 LLM_SLOT_WAIT_S = 2.0  # how long a call waits for its turn at a provider that has as many as it may
 LLM_CATALOGUE_AGE_S = 1.0  # how old a process's knowledge of providers and models may be
 LLM_WARM_UP_S = 300.0  # all tries together

@@ -6,9 +6,31 @@ from typing import Any
 import psycopg
 import pytest
 
+from apps.llm.providers.base import Adapter
 from apps.tenancy.models import Tenant
+from devkit.llm_stub import Stub, running_stub
 from tests.clients import Api
 from tests.factories import make_model, make_token, platform_tenant
+from tests.integration.llm.wire_clients import ADAPTERS, make
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[Stub]:
+    """A server that speaks the providers' wires, of the test module's own."""
+    with running_stub() as running:
+        yield running
+
+
+@pytest.fixture(params=sorted(ADAPTERS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def adapter(kind: str, stub: Stub) -> Iterator[Adapter]:
+    made = make(kind, stub)
+    yield made
+    made.close()
 
 
 @pytest.fixture

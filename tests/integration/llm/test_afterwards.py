@@ -20,7 +20,7 @@ from apps.llm.calling import afterwards
 from apps.llm.models import LlmCall
 from apps.llm.money import budgets, usage
 from apps.llm.types import RunBudget
-from devkit.llm_stub import Stub, running_stub
+from devkit.llm_stub import Stub
 from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
 from tests.llm_factories import make_instance, make_provider, make_request
@@ -29,12 +29,6 @@ SCRIPT = Path(__file__).with_name("callers.py")
 ANSWER_TOKENS = 6  # of the stub, to "Hello there"
 
 pytestmark = pytest.mark.requirement("llm:books-afterwards")
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    with running_stub() as running:
-        yield running
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The gateway over real HTTP, PostgreSQL and Redis: who answers, what it costs, what happens when somebody fails."""
 
 import time
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +11,7 @@ from apps.llm.calling import afterwards
 from apps.llm.failures import FailureKind
 from apps.llm.models import LlmCall, ModelInstance, Provider
 from apps.llm.types import Message, RunBudget, ToolSpec
-from devkit.llm_stub import Stub, running_stub
+from devkit.llm_stub import Stub
 from kernel.errors import ConflictError, NotFoundError, ValidationError
 from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
@@ -20,12 +19,6 @@ from tests.llm_factories import make_instance, make_provider, make_request
 
 SLACK_MS = 50.0
 LOOK = ToolSpec("look", "Looks something up.", {"type": "object", "properties": {"q": {"type": "string"}}})
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    with running_stub() as running:
-        yield running
 
 
 @pytest.fixture
@@ -289,8 +282,46 @@ def test_an_answer_that_does_not_fit_is_repaired_once(home: Provider, tenant_id:
     assert mended.data == {"a": 1}
     assert (len(mended.attempts), mended.usage.input_tokens > 4) == (2, True)
     assert misfit.value.kind is FailureKind.SCHEMA
+    assert (misfit.value.http_status, misfit.value.code, misfit.value.retryable) == (422, "llm_answer_misfit", False)
     with pytest.raises(ValidationError):
         gateway.complete(make_request(tenant_id, model="mends", response_schema={"type": "nonsense"}))
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "advice"),
+    [
+        ("fail-401", "llm_provider_misconfigured", "Its administrator has to look at its key"),
+        ("missing", "llm_provider_misconfigured", "Its administrator has to correct the model's name"),
+        ("fail-400", "llm_request_refused", "Change the request."),
+        ("context", "context_length_exceeded", "Shorten the messages"),
+        ("html", "llm_unavailable", "Try again in a moment, or ask another model."),
+    ],
+)
+@pytest.mark.requirement("llm:gateway-answer")
+def test_an_error_says_whose_it_is_and_what_helps(
+    home: Provider, tenant_id: UUID, model: str, code: str, advice: str
+) -> None:
+    make_instance(home, model, instance_name="m")
+
+    with pytest.raises(errors.CompletionError) as nobody:
+        gateway.complete(make_request(tenant_id, model="m", fallbacks=()))
+
+    assert nobody.value.code == code
+    assert nobody.value.detail.startswith(f"{home.name} gave no answer. ")
+    assert nobody.value.detail.endswith(".") and advice in nobody.value.detail
+    assert nobody.value.retryable is (code == "llm_unavailable")
+
+
+@pytest.mark.requirement("llm:wire-request")
+def test_no_request_asks_for_a_longer_answer_than_the_model_gives(home: Provider, tenant_id: UUID, stub: Stub) -> None:
+    make_instance(home, "echo", instance_name="m", max_output_tokens=30)
+    asked = []
+
+    for wanted in (1000, 20, None):
+        gateway.complete(make_request(tenant_id, model="m", max_tokens=wanted))
+        asked.append(stub.seen.last_body["max_tokens"])
+
+    assert asked == [30, 20, 30]
 
 
 @pytest.mark.requirement("llm:gateway-needs")

@@ -110,11 +110,14 @@ def test_what_an_instance_cannot_be_is_refused(admin: Api, provider_id: str, str
         create(admin, provider_id, input_usd_per_mtok=-1),
         create(admin, provider_id, modalities=["smell"]),
         create(admin, provider_id, instance_name="'; DROP TABLE x"),
+        create(admin, provider_id, instance_name="x" * 101),
+        create(admin, provider_id, description="x" * 4001),
         create(admin, provider_id, api_base="http://evil.example"),
     ]
     not_theirs = create(stranger, provider_id)
 
     assert [answer.status for answer in refused] == [422] * len(refused)
+    assert refused[-2].json["errors"][0]["msg"] == "String should have at most 4000 characters"
     assert (not_theirs.status, not_theirs.json["code"]) == (404, "provider_not_found")
     assert create(admin, provider_id, parameters={"top_p": 0.5, "seed": 7, "think": False}).status == 201
 
@@ -158,6 +161,7 @@ def test_an_instance_is_asked_once_by_whoever_may_infer(
         asked.json["usage"]["input_tokens"] + asked.json["usage"]["output_tokens"]
     )
     assert set(asked.json["cost"]) == {"usd", "priced_by"}
+    assert (asked.json["usage"]["is_estimated"], asked.json["budget_warnings"]) == (False, [])
     assert (both.status, nobody.status, reading.status, disabled.status) == (422, 404, 403, 409)
 
 

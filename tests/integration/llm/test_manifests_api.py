@@ -101,6 +101,10 @@ def test_what_a_manifest_says_is_checked_as_if_entered_by_hand(admin: Api, api: 
     answers = {name: admin.post(f"{PATH}/staged", body) for name, body in bad.items()}
 
     assert {name: answer.status for name, answer in answers.items()} == dict.fromkeys(bad, 422)
+    (fault,) = answers["a parameter that is none"].json["errors"]
+    assert fault["loc"] == ["body", "providers", 0, "models", 0, "parameters", "base_url"]
+    assert answers["a private address"].json["errors"][0]["loc"] == ["body", "providers", 0, "base_url"]
+    assert "The name m is given twice" in answers["a name twice"].json["errors"][0]["msg"]
     assert admin.post(f"{PATH}/staged", {"builtin": "nothing"}).status == 404
     assert admin.post(f"{PATH}/activations", {"manifest_id": str(uuid4())}).status == 404
     assert [api.get(f"{PATH}/history").status, api.get(f"{PATH}/builtins").status] == [403, 403]
@@ -154,10 +158,17 @@ def test_manifests_of_the_platform_are_its_administrators_to_activate(admin: Api
     not_theirs = admin.post(f"{PATH}/activations", {"manifest_id": staged.json["id"]})
     active = platform_admin.post(f"{PATH}/activations", {"manifest_id": staged.json["id"]})
     seen = admin.get("/v1/models/instances?tenant_id=global&page_size=1000").json["items"]
+    theirs, ours = (
+        {item["id"]: item["document"] for item in caller.get(f"{PATH}/history").json["items"]}[staged.json["id"]]
+        for caller in (platform_admin, admin)
+    )
     no_rollback = admin.post(f"{PATH}/rollbacks", {"scope": "global"})
     back = platform_admin.post(f"{PATH}/rollbacks", {"scope": "global"})
 
     assert (refused.status, staged.json["scope"], not_theirs.status) == (403, "global", 403)
     assert (active.status, active.json["state"]) == (200, "active")
     assert f"m-{mark}" in {item["instance_name"] for item in seen}
+    assert (theirs["providers"][0]["name"], ours) == (f"p-{mark}", {}), (
+        "where the platform's providers are stays untold"
+    )
     assert (no_rollback.status, back.status, back.json["removed"]) == (403, 200, [f"m-{mark}", f"p-{mark}"])

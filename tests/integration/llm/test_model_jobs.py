@@ -6,15 +6,20 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connections
 
 from apps.identity.principal import Principal
 from apps.jobs.ledger import NewEvent
+from apps.jobs.models import Job
 from apps.jobs.services import create_job
+from apps.llm import loading
 from apps.llm.loading import ModelNotReady
 from apps.llm.models import ModelInstance, Provider
 from apps.tenancy.models import Tenant
 from kernel import engine_db
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
+from kernel.tenant_context import tenant_scope
+from tests.clients import wait_for
 from tests.factories import make_principal, make_tenant, platform_tenant
 from tests.integration.llm.model_server import ModelServer, model_server
 from workers.execution import Execution, Stopped
@@ -145,6 +150,55 @@ def test_only_administrators_have_models_loaded_and_only_on_what_is_theirs(
 
     assert create_job(of_platform, type_name="model.pull", payload={**pull, "provider_id": str(shared.id)}).job_id
     Provider.objects.using(engine_db.ALIAS).filter(id=shared.id).delete()
+
+
+@pytest.mark.requirement("llm:model-jobs")
+def test_a_payload_that_cannot_be_right_is_refused_at_once(tenant: Tenant, admin: Principal) -> None:
+    no_downloads = make_provider(tenant, type="openai", base_url="http://127.0.0.1:1")
+
+    with pytest.raises(ValidationError):
+        create_job(admin, type_name="model.warmup", payload={"instance_id": "x"})
+    with pytest.raises(ConflictError, match="only ollama downloads models"):
+        create_job(admin, type_name="model.pull", payload={"provider_id": str(no_downloads.id), "model": "phi3:mini"})
+
+
+@pytest.mark.requirement("llm:model-jobs")
+def test_no_connection_to_the_database_is_kept_while_the_provider_works(
+    server: ModelServer, provider: Provider, instance: ModelInstance, admin: Principal
+) -> None:
+    held: list[str] = []
+    looks: list[bool] = []
+
+    def look() -> bool:
+        """Asked by the thread that waits for the provider."""
+        held.extend(each.alias for each in connections.all(initialized_only=True) if each.connection is not None)
+        looks.append(True)
+        return False
+
+    found = loading.instance_to_manage(admin, instance.id)
+    loading.warm_up(found, by=admin, cancelled=look, pause=lambda _: None, told=lambda *_: None)
+    for _ in loading.pull(loading.provider_to_manage(admin, provider.id), "phi3:mini", by=admin, cancelled=look):
+        pass
+
+    assert len(looks) >= 2
+    assert held == []
+
+
+@pytest.mark.requirement("llm:model-jobs")
+def test_a_worker_gives_its_connections_back_after_each_job(
+    provider: Provider, admin: Principal, api_url: str, worker: Any
+) -> None:
+    payload = {"provider_id": str(provider.id), "model": "phi3:mini"}
+    jobs = [create_job(admin, type_name="model.pull", payload=payload).job_id for _ in range(8)]
+
+    def ended() -> list[str]:
+        with tenant_scope(admin.tenant_id):
+            found = list(Job.objects.filter(id__in=jobs).values_list("status", flat=True))
+        return found if all(status in ("finished", "failed") for status in found) else []
+
+    statuses = wait_for(ended, limit_s=20, what="the end of eight downloads")
+
+    assert statuses == ["finished"] * 8, "with one connection each, the engine's pool of four would be empty"
 
 
 @pytest.mark.requirement("llm:model-jobs-rights")

@@ -8,9 +8,11 @@ from uuid import uuid4
 
 import pytest
 import redis
-from prometheus_client import REGISTRY
+from django.conf import settings
+from prometheus_client.parser import text_string_to_metric_families
 
 from apps.llm import availability, circuits, monitoring
+from apps.llm.catalogue import config_of
 from apps.llm.models import Provider
 from apps.ops import probes
 from apps.tenancy.models import Tenant
@@ -119,15 +121,42 @@ def test_tenants_providers_have_no_name_in_metrics_and_are_not_in_health(
 
     monitoring.look_at_all()
 
-    def up(name: str) -> float | None:
-        labels = {"provider_type": "ollama", "provider": name}
-        return REGISTRY.get_sample_value("provider_health_status", labels)
-
     health = curious.get("/v1/health/components/llm")
-    assert (up(shared.name), up(private.name)) == (1.0, None)
-    assert 0 < (up("tenant") or 0) <= 1, "of all tenants' together: the share that is up"
+    up = gauge(curious, "provider_health_status")
+    assert (up.get(shared.name), up.get(private.name)) == (1.0, None)
+    assert 0 < up["tenant"] <= 1, "of all tenants' together: the share that is up"
     assert shared.name in health.body.decode() and private.name not in health.body.decode()
     assert server.url not in health.body.decode() and "127.0.0.1" not in health.body.decode()
+
+
+@pytest.mark.requirement("llm:monitoring")
+def test_the_metrics_say_how_each_provider_is_at_that_moment(
+    server: ModelServer, make_provider: MakeProvider, api_url: str
+) -> None:
+    well, failing = make_provider(base_url=server.url), make_provider(base_url=server.url)
+    api, config = Api(api_url), config_of(failing)
+    monitoring.look_side_by_side([well, failing])
+    before = gauge(api, "llm_circuit_state")
+
+    monitoring.keep(failing.id, {"ok": False, "reachable": False, "error": "connection"})
+    for _ in range(settings.LLM_BREAKER_FAILURES):
+        circuits.release(circuits.acquire(config, hold_s=1), circuits.FAILURE)
+    up, states = gauge(api, "provider_health_status"), gauge(api, "llm_circuit_state")
+
+    assert (before[well.name], before[failing.name]) == (0.0, 0.0)
+    assert (up[well.name], states[well.name]) == (1.0, 0.0)
+    assert (up[failing.name], states[failing.name]) == (0.0, 1.0)
+
+
+def gauge(api: Api, name: str) -> dict[str, float]:
+    """Each provider's sample of the API's metric."""
+    families = text_string_to_metric_families(api.get("/metrics").body.decode())
+    return {
+        sample.labels["provider"]: sample.value
+        for family in families
+        if family.name == name
+        for sample in family.samples
+    }
 
 
 @pytest.mark.requirement("llm:health")

@@ -66,10 +66,12 @@ def test_what_a_provider_cannot_be_is_refused_with_its_fault(admin: Api) -> None
         "an unknown type": register(admin, type="magic"),
         "an unknown setting": register(admin, config={"proxy": "http://x"}),
         "an unknown field": register(admin, headers={"X": "y"}),
+        "a name too long": register(admin, name="x" * 101),
         "a timeout of nothing": register(admin, config={"timeout_s": 0}),
     }
 
     assert {name: answer.status for name, answer in faults.items()} == dict.fromkeys(faults, 422)
+    assert "leads to a cloud's metadata service, not to a public address" in faults["a metadata address"].json["detail"]
 
 
 @pytest.mark.requirement("llm:provider-keys-hidden")

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,27 +11,9 @@ from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import Adapter
 from apps.llm.types import Message, ToolCall, Usage
-from devkit.llm_stub import Stub, running_stub
+from devkit.llm_stub import Stub
 from devkit.llm_stub_model import Reply
-from tests.integration.llm.wire_clients import ADAPTERS, KEY, LOOK, call, failure, make, streamed
-
-
-@pytest.fixture(scope="module")
-def stub() -> Iterator[Stub]:
-    with running_stub() as running:
-        yield running
-
-
-@pytest.fixture(params=sorted(ADAPTERS))
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def adapter(kind: str, stub: Stub) -> Iterator[Adapter]:
-    made = make(kind, stub)
-    yield made
-    made.close()
+from tests.integration.llm.wire_clients import KEY, LOOK, call, failure, make, streamed
 
 
 def lay(stub: Stub, kind: str, *messages: dict[str, Any], stream: bool, **more: Any) -> str:
