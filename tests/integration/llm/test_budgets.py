@@ -147,7 +147,7 @@ def test_a_run_is_refused_by_its_own_budget_and_no_other_run() -> None:
     budget = RunBudget(tokens=30)
     settle(reserve(request_of(tenant_id, budget, run_id)), 10, 10)
 
-    with pytest.raises(ProviderFailure, match="The run's tokens has 10 tokens left of 30 tokens"):
+    with pytest.raises(ProviderFailure, match="The run's budget of tokens has 10 tokens left of 30 tokens"):
         reserve(request_of(tenant_id, budget, run_id))
     with pytest.raises(ProviderFailure, match="The run's money"):
         reserve(request_of(tenant_id, RunBudget(nano_usd=49_999), run_id))
