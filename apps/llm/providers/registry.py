@@ -11,7 +11,7 @@ from apps.llm import keys
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.providers.base import Adapter, ProviderConfig
 
-# Imported with the first call: the openai package alone takes most of a second, which few processes need.
+# Imported with the first call: most processes need none of them, and few need all.
 ADAPTERS: dict[str, tuple[str, str]] = {
     "ollama": ("apps.llm.providers.ollama", "OllamaAdapter"),
     "openai": ("apps.llm.providers.openai_style", "OpenAIStyleAdapter"),
