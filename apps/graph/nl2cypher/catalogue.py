@@ -85,7 +85,10 @@ def _canonical(text: str) -> list[str | Slot]:
 
 
 def _canonical_tag(lattice: Lattice, at: int) -> Tag:
-    return next((tag for tag in lattice.tags[at] if tag.canon), lattice.tags[at][-1])
+    tags = [tag for tag in lattice.tags[at] if tag.canon]
+    longest = [tag for tag in tags if tag.length == tags[0].length]
+    exact = [tag for tag in longest if ":" in tag.canon]  # a word of the schema rather than one of grammar
+    return (exact or longest or [lattice.tags[at][-1]])[0]
 
 
 def _starts(lattice: Lattice) -> list[int]:

@@ -8,7 +8,16 @@ from apps.graph.nl2cypher.catalogue import look_up
 from apps.graph.nl2cypher.execute import execute
 from apps.graph.nl2cypher.generate import generate
 from apps.graph.nl2cypher.summarize import summarize
-from apps.graph.nl2cypher.types import Answer, Category, Mode, Ports, Refused, StageName, StageRecord
+from apps.graph.nl2cypher.types import (
+    Answer,
+    Candidate,
+    Mode,
+    Ports,
+    Question,
+    Refused,
+    StageName,
+    StageRecord,
+)
 from apps.graph.nl2cypher.validate import validate
 from apps.graph.nl2cypher.wishes import admit
 
@@ -26,27 +35,54 @@ def answer(text: str, ports: Ports, *, explain: bool = False, summary_by_model: 
         mode: Mode = "explain" if explain or question.explain_only else "run"
         so_far = dataclasses.replace(so_far, mode=mode, category="EXPLAIN" if mode == "explain" else "GRAPH")
         candidate = trace.stage("catalogue", look_up, question) or trace.stage("generate", generate, question, ports)
-        so_far = dataclasses.replace(
-            so_far, cypher=candidate.cypher, parameters=candidate.parameters, source=candidate.source,
-            reading=candidate.reading, degraded=bool(candidate.degraded),
-        )  # fmt: skip
+        so_far = _with_candidate(so_far, candidate)
         checked = trace.stage("validate", validate, candidate, ports)
         outcome = trace.stage("execute", execute, checked, ports, mode)
         summary = trace.stage(
             "summarize", summarize, question, candidate, outcome, ports, wanted=summary_by_model
         )  # fmt: skip
     except Refused as refused:
-        category: Category = "DANGEROUS" if refused.refusal.layer == "read-only" else so_far.category
-        return dataclasses.replace(
-            so_far, category=category, refused=True, refusal=refused.refusal, stages=trace.records,
-            sentence=f"{refused.refusal.reason} {refused.refusal.hint}".strip(),
-        )  # fmt: skip
-    corrections = tuple(f"'{written}' was read as '{read}'." for written, read in question.corrections)
-    degraded = (candidate.degraded,) if candidate.degraded else ()
+        return _refused(so_far, refused, trace)
     return dataclasses.replace(
         so_far, columns=outcome.columns, rows=outcome.rows, truncated=outcome.truncated, plan=outcome.plan,
-        sentence=summary.sentence, notes=(*corrections, *degraded, *summary.notes), stages=trace.records,
+        sentence=summary.sentence, degraded=bool(candidate.degraded or summary.notes), notes=(*_notes(question, candidate), *summary.notes), stages=trace.records,
     )  # fmt: skip
+
+
+def write(text: str, ports: Ports) -> Answer:
+    """The first four stages: the query that would answer, or the refusal. Nothing runs."""
+    trace = Trace(ports)
+    so_far = Answer(text, mode="explain", category="EXPLAIN")
+    try:
+        question = trace.stage("normalize", admit, text)
+        candidate = trace.stage("catalogue", look_up, question) or trace.stage("generate", generate, question, ports)
+        so_far = _with_candidate(so_far, candidate)
+        trace.stage("validate", validate, candidate, ports)
+    except Refused as refused:
+        return _refused(so_far, refused, trace)
+    sentence = f"The query would find {candidate.reading}."
+    return dataclasses.replace(so_far, sentence=sentence, notes=_notes(question, candidate), stages=trace.records)
+
+
+def _with_candidate(so_far: Answer, candidate: Candidate) -> Answer:
+    return dataclasses.replace(
+        so_far, cypher=candidate.cypher, parameters=candidate.parameters, source=candidate.source,
+        reading=candidate.reading, degraded=bool(candidate.degraded),
+    )  # fmt: skip
+
+
+def _refused(so_far: Answer, refused: Refused, trace: "Trace") -> Answer:
+    refusal = refused.refusal
+    wished = refusal.stage == "normalize" and refusal.layer == "read-only"
+    return dataclasses.replace(
+        so_far, category="DANGEROUS" if wished else so_far.category, refused=True, refusal=refusal,
+        sentence=f"{refusal.reason} {refusal.hint}".strip(), stages=trace.records,
+    )  # fmt: skip
+
+
+def _notes(question: Question, candidate: Candidate) -> tuple[str, ...]:
+    corrections = tuple(f"'{written}' was read as '{read}'." for written, read in question.corrections)
+    return (*corrections, candidate.degraded) if candidate.degraded else corrections
 
 
 class Trace:

@@ -38,7 +38,7 @@ def summarize(question: Question, candidate: Candidate, outcome: Outcome, ports:
         candidate.reading,
         outcome.columns,
         outcome.rows,
-        outcome.truncated or len(outcome.rows) > SHOWN_ROWS,
+        more=outcome.truncated or len(outcome.rows) > SHOWN_ROWS,
     )
     try:
         text = " ".join(ports.complete(prompt).text.split())

@@ -1,6 +1,6 @@
 """What the six stages hand on, and what they may call (SPEC 8 step 3)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -111,7 +111,7 @@ class Fetched(Protocol):
     @property
     def columns(self) -> tuple[str, ...]: ...
     @property
-    def rows(self) -> "tuple[tuple[Any, ...], ...]": ...
+    def rows(self) -> Sequence[Sequence[Any]]: ...
     @property
     def truncated(self) -> bool: ...
 

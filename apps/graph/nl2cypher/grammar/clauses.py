@@ -20,8 +20,9 @@ def modifiers(read: Reader, thing: Thing, at: int) -> Found:
         yield from conditions.moments(read, thing, start, negated)
         yield from conditions.having(read, thing, start, negated)
         yield from _having(read, thing, start, negated)
-    yield from conditions.whose(read, thing, at)
-    yield from conditions.texts(read, thing, at)
+        if not negated:
+            yield from conditions.whose(read, thing, start)
+            yield from conditions.texts(read, thing, start)
     yield from _prepositions(read, thing, at)
 
 
@@ -65,11 +66,19 @@ def _openings(read: Reader, at: int) -> list[tuple[int, bool]]:
 
 
 def _values(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
-    for start in read.after(at, "IN", "AT"):
-        for values, end in read.values(start):
+    for start in read.after(at, "IN", "AT", "OF"):
+        yield from _valued(read, thing, start, negated, place=start != at and read.starts(at, "IN", "AT"))
+    for _, start in read.take(at, "WITH"):
+        for made, end in _valued(read, thing, start, negated, place=False):
+            if read.starts(end - 1, "STATEWORD"):  # "with failed status"
+                yield made, end
+
+
+def _valued(read: Reader, thing: Thing, at: int, negated: bool, *, place: bool) -> Found:
+    for values, end in read.values(at):
+        for made in read.attempt(end, with_values, thing, values, negated=negated, place=place):
             for last in read.after(end, "STATEWORD"):
-                for made in read.attempt(end, with_values, thing, values, negated=negated, place=start != at):
-                    yield made, last
+                yield made, last
 
 
 def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
@@ -89,13 +98,15 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
                     target = Thing("Task", "task")
                     for made in read.attempt(end, linked, thing, target, verb, "none" if negated else "some"):
                         yield made, end
+        if verb == "READ" and thing.label != "File":  # "experiments that used RNA-seq"
+            yield from _valued(read, thing, after, negated, place=False)
         if roads.may_do(thing.label, verb):
-            yield from _link_to(read, thing, verb, after, negated, agent="thing")
             if verb == "WORK":
                 yield from _name_as(read, thing, after, "Institution", verb, negated)
-                for values, end in read.values(after):
-                    for made in read.attempt(end, with_values, thing, values, negated=negated, place=True):
-                        yield made, end
+            yield from _link_to(read, thing, verb, after, negated, agent="thing")
+            if verb == "WORK":
+                for start in read.after(after, "ASWHAT"):
+                    yield from _valued(read, thing, start, negated, place=True)
         elif not roads.may_be_done(thing.label, verb):
             read.objections.append((after, f"A {thing.schema_name} does not {roads.VERB_WORDS[verb]} anything here."))
 
@@ -123,9 +134,19 @@ def _no_deed(subject: Thing, verb: str, patient: Thing) -> str:
 def _name_as(read: Reader, thing: Thing, at: int, label: str, verb: str | None, negated: bool) -> Found:
     """A name without a noun, where the verb or the preposition says what it is the name of."""
     for tag, end in read.take(at, "QUOTED", "NAME"):
+        if tag.kind == "NAME" and _begins_with_noun(read, at, label):
+            continue  # "user Anna Rossi": the noun is not of the name
         target = Thing(label, label.lower(), tests=(Test("name", "named", tag.text),), named=True, plural=False)
         for made in read.attempt(end, linked, thing, target, verb, "none" if negated else "some"):
             yield made, end
+
+
+def _begins_with_noun(read: Reader, at: int, label: str) -> bool:
+    """Whether the words begin with the label's own noun, and go on with more than ``of``."""
+    return any(
+        tag.value.label == label and tag.value.test is None and not read.starts(end, "OF")
+        for tag, end in read.take(at, "NOUN")
+    )
 
 
 def _agents(read: Reader, thing: Thing, at: int) -> Found:
@@ -167,13 +188,13 @@ def _having(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
 
 def _prepositions(read: Reader, thing: Thing, at: int) -> Found:
     """``of``, ``for``, ``from``, ``at``, ``in``, and ``by`` where only one relationship can be meant."""
+    label = "Institution" if thing.label == "User" else "User" if thing.label == "Task" else None
     for _, start in read.take(at, "OF", "IN", "AT"):
+        if label is not None:
+            yield from _name_as(read, thing, start, label, None, negated=False)
         for target, end in read.things(start):
             for made in read.attempt(end, linked, thing, target, None, "some", 0):
                 yield made, end
-        label = "Institution" if thing.label == "User" else "User" if thing.label == "Task" else None
-        if label is not None:
-            yield from _name_as(read, thing, start, label, None, negated=False)
     for _, start in read.take(at, "BY"):
         if thing.label != "Task":
             for target, end in read.things(start):

@@ -43,8 +43,8 @@ def _possessed(read: Reader, thing: Thing, at: int, negated: bool, word: str) ->
 
 
 def whose(read: Reader, thing: Thing, at: int) -> Found:
-    """``whose size is above ...``, ``where size > ...``, or the property alone after ``and``."""
-    for start in [*(end for _, end in read.take(at, "WHOSE")), at]:
+    """``whose size is above ...``, ``of type university``, ``on chromosome 17``, or the property alone."""
+    for start in [*(end for _, end in read.take(at, "WHOSE", "OF", "IN", "AT")), at]:
         for tag, after in read.take(start, "PROP"):
             yield from _condition(read, thing, tag, after, negated=False)
 

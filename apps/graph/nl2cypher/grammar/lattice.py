@@ -90,6 +90,8 @@ def _without_fillers(raw: list[Piece]) -> list[Piece]:
         for phrase in lexicon.dropped():
             span = raw[at : at + len(phrase)]
             if tuple(one.word for one in span) == phrase and not any(one.quoted for one in span):
+                if phrase[0] == "all" and kept and _takes_object(kept[-1]):
+                    continue  # "who ran all tasks" is another question than "who ran tasks"
                 at += len(phrase)
                 break
         else:
@@ -98,6 +100,11 @@ def _without_fillers(raw: list[Piece]) -> list[Piece]:
     while kept and kept[-1].text == ",":
         kept.pop()
     return kept
+
+
+def _takes_object(one: Piece) -> bool:
+    meanings = lexicon.phrases().get((one.word,), ())
+    return any(meaning.kind in ("VERB", "WITH", "HAVE") for meaning in meanings)
 
 
 def _corrected(kept: list[Piece]) -> tuple[list[Piece], list[tuple[str, str]]]:

@@ -68,7 +68,7 @@ def phrases() -> dict[Phrase, tuple[Meaning, ...]]:
             say(word, Meaning("VERB", verb, f"d:{verb}"))
     for kind, words in VOCABULARY["words"].items():
         for word in words:
-            say(word, Meaning(kind, word, kind))
+            say(word, Meaning(kind, word, f"{kind} {word}" if kind in ("MAX", "MIN") else kind))
     for one in VOCABULARY["superlatives"]:
         for word in one["words"]:
             say(word, Meaning("SUP", (one["by"], one["descending"]), f"s:{one['by']}:{one['descending']}"))
@@ -103,11 +103,12 @@ def properties() -> tuple[tuple[str, schema.Property], ...]:
 def correctable() -> frozenset[str]:
     """Single words that a slip may have been meant to be: nouns, properties, values, verbs and the words for counting,
     in all their spellings."""
-    kinds = {"NOUN", "PROP", "VAL", "VERB", "COUNT", "LIST", "SUP", "AVG", "WITHOUT", "WHICH", "PER"}
+    kinds = {"NOUN", "PROP", "VERB", "COUNT", "LIST", "SUP", "AVG", "WITHOUT", "WHICH", "PER"}
+    values = {*schema.STATUSES, *schema.TISSUES}  # names of countries and species are too many to believe a slip into
     words = {
         word
         for phrase, meanings in phrases().items()
-        if any(meaning.kind in kinds for meaning in meanings)
+        if any(meaning.kind in kinds or (meaning.kind == "VAL" and meaning.value in values) for meaning in meanings)
         for word in phrase
     }
     return frozenset(word for word in words if word.isalpha() and len(word) > 3)

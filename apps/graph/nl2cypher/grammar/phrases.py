@@ -4,7 +4,8 @@ most words at the nearest noun comes first."""
 from collections.abc import Sequence
 from dataclasses import replace
 
-from apps.graph.nl2cypher.grammar import applying, clauses, lexicon
+from apps.graph import schema
+from apps.graph.nl2cypher.grammar import applying, clauses
 from apps.graph.nl2cypher.grammar.applying import Objection
 from apps.graph.nl2cypher.grammar.frames import Test, Thing
 from apps.graph.nl2cypher.grammar.lattice import Tag
@@ -100,7 +101,5 @@ def _singulars() -> Sequence[str]:
 
 
 def name_of(schema_name: str) -> str:
-    """The property that people call a node of the label by."""
-    found = lexicon.property_of(schema_name, "name") or lexicon.property_of(schema_name, "id")
-    assert found is not None
-    return found.name
+    """The property that people call a node of the label or kind by."""
+    return schema.label_named(schema_name).name

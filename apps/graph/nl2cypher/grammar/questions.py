@@ -57,6 +57,9 @@ def _counting(read: Reader, at: int) -> Meanings:
     for _, start in read.take(at, "COUNT"):
         for thing, end in read.things(start):
             yield Counting(thing), end
+    for thing, after in read.things(at):
+        for _, end in read.take(after, "COUNT"):  # "tasks started in 2024, how many"
+            yield Counting(thing), end
 
 
 def _counting_values(read: Reader, at: int) -> Meanings:
@@ -85,9 +88,10 @@ def _groups(read: Reader, at: int) -> Meanings:
     """``tasks per user``, ``how many tasks does each user run``, ``for each status count the tasks``."""
     for counted in read.after(at, "COUNT", "NUMBEROF"):
         for thing, after in read.things(counted):
-            for _, start in read.take(after, "PER", "BYKEY"):
-                for key, end in keys(read, thing, start):
-                    yield from rankings.ordered_groups(read, thing, key, end)
+            for there in [after, *_endings(read, after)]:
+                for _, start in read.take(there, "PER", "BYKEY"):
+                    for key, end in keys(read, thing, start):
+                        yield from rankings.ordered_groups(read, thing, key, end)
             for do in read.after(after, "DO", "BE"):
                 yield from _each(read, thing, do, after)
     for _, start in read.take(at, "PER"):
@@ -202,7 +206,7 @@ def _endings_differ(read: Reader, end: int) -> bool:
 def _properties(read: Reader, at: int) -> Meanings:
     """``names and sizes of the fasta files``, ``status of task X``, ``the emails of users at CINECA``."""
     for names, after in _names(read, at):
-        for _, start in read.take(after, "OF"):
+        for _, start in read.take(after, "OF", "PER"):
             for thing, end in read.things(start):
                 yield from _columns(read, thing, names, end)
     for thing, after in phrases.nouns(read, at):

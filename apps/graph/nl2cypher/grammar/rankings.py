@@ -53,13 +53,15 @@ def superlatives(read: Reader, at: int) -> Meanings:
                 for tag, end in read.take(by_at, "PROP"):
                     for owner in _sortable(read, thing, str(tag.value), end):
                         yield Listing(owner, order=str(tag.value), descending=descending, limit=limit), end
-    for thing, after in read.things(at):
-        for _, start in read.take(after, "WITH", "HAVE"):
-            for word, prop_at in read.take(start, "MAX", "MIN"):
-                for tag, end in read.take(prop_at, "PROP"):
-                    for owner in _sortable(read, thing, str(tag.value), end):
-                        limit = SEVERAL if thing.plural else 1
-                        yield Listing(owner, order=str(tag.value), descending=word.kind == "MAX", limit=limit), end
+    for number, thing_at in _numbers(read, at):
+        for thing, after in read.things(thing_at):
+            for _, start in read.take(after, "WITH", "HAVE"):
+                for word, prop_at in read.take(start, "MAX", "MIN"):
+                    for tag, end in read.take(prop_at, "PROP"):
+                        for owner in _sortable(read, thing, str(tag.value), end):
+                            limit = number or (SEVERAL if thing.plural else 1)
+                            order = str(tag.value)
+                            yield Listing(owner, order=order, descending=word.kind == "MAX", limit=limit), end
 
 
 def most_linked(read: Reader, at: int) -> Meanings:

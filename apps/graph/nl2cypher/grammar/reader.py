@@ -70,7 +70,7 @@ class Reader:
         for tag, end in self.take(at, "VAL"):
             for start in self.after(end, "OR", "AND"):
                 if start != end:
-                    for begin in self.after(start, "IN"):
+                    for begin in self.after(start, "IN", "BE"):
                         found += [((tag.value, *more), last) for more, last in self.values(begin)]
             found.append(((tag.value,), end))
         return found
