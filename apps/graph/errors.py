@@ -61,3 +61,9 @@ class ResultRefusedError(PlatformError):
     """The answer held something of another tenant, or of none. It was thrown away (security R28)."""
 
     code, http_status, title = "graph_result_refused", 500, "Result Refused"
+
+
+class TransferRefusedError(PlatformError):
+    """A file that cannot be imported, or a place that cannot be exported to. ``file`` and ``line`` say where."""
+
+    code, http_status, title = "graph_transfer_refused", 422, "Transfer Refused"

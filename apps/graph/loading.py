@@ -86,7 +86,7 @@ def _load_nodes(tenant_id: str, nodes: list[Node]) -> Loaded:
             continue
         labels, properties = there[uid]
         if set(labels) != set(node.labels):
-            raise RecordError(f"the node {uid} is there already, as {':'.join(labels)}")
+            raise RecordError(f"the node is there already, as {':'.join(labels)}", node)
         if properties != dict(node.properties):
             changed.append({UID: uid, "to": {UID: uid, TENANT: tenant_id, **node.properties}})
     if fresh:
@@ -100,8 +100,8 @@ def _load_nodes(tenant_id: str, nodes: list[Node]) -> Loaded:
 def _load_edges(tenant_id: str, edges: list[Edge]) -> Loaded:
     wanted = {(edge.start, edge.end): edge for edge in edges}
     type_ = relationship_named(edges[0].type)
-    _require_ends(tenant_id, type_.source, {start for start, _ in wanted}, type_.type)
-    _require_ends(tenant_id, type_.target, {end for _, end in wanted}, type_.type)
+    _require_ends(tenant_id, type_.source, {start: edge for (start, _), edge in wanted.items()})
+    _require_ends(tenant_id, type_.target, {end: edge for (_, end), edge in wanted.items()})
     there = _find_edges(tenant_id, edges[0].type, list(wanted))
     fresh, changed = [], []
     for (start, end), edge in wanted.items():
@@ -125,16 +125,17 @@ def _load_edges(tenant_id: str, edges: list[Edge]) -> Loaded:
     )
 
 
-def _require_ends(tenant_id: str, label: str, uids: set[str], type_: str) -> None:
-    missing = uids - set(find_uids(tenant_id, label, sorted(uids)))
-    if missing:
-        raise RecordError(f"{type_} names a {label} that is not there: {min(missing)}")
+def _require_ends(tenant_id: str, label: str, named_by: dict[str, Edge]) -> None:
+    there = set(find_uids(tenant_id, label, sorted(named_by)))
+    for uid, edge in named_by.items():
+        if uid not in there:
+            raise RecordError(f"{edge.type} names a {label} that is not there", edge)
 
 
 def find_uids(tenant_id: UUID | str, label: str, uids: list[str]) -> list[str]:
     """Which of these are the tenant's nodes of this label."""
     text = f"UNWIND $uids AS uid MATCH (n:{label} {{uid: uid}}) WHERE n.tenant_id = $tenant RETURN n.uid"
-    return [row[0] for row in _find(tenant_id, text, uids)]
+    return [row[0] for row in find(tenant_id, text, uids)]
 
 
 def _find_nodes(tenant_id: str, label: str, uids: list[str]) -> dict[str, tuple[list[str], dict[str, Any]]]:
@@ -143,7 +144,7 @@ def _find_nodes(tenant_id: str, label: str, uids: list[str]) -> dict[str, tuple[
         "RETURN n.uid, labels(n), properties(n)"
     )
     found = {}
-    for uid, labels, properties in _find(tenant_id, text, uids):
+    for uid, labels, properties in find(tenant_id, text, uids):
         properties.pop(UID)
         found[uid] = (labels, properties)
     return found
@@ -159,10 +160,10 @@ def _find_edges(tenant_id: str, type_: str, pairs: list[tuple[str, str]]) -> dic
         "RETURN a.uid, b.uid, properties(r)"
     )
     anchors = sorted({start if light == "start" else end for start, end in pairs})
-    return {(start, end): properties for start, end, properties in _find(tenant_id, text, anchors)}
+    return {(start, end): properties for start, end, properties in find(tenant_id, text, anchors)}
 
 
-def _find(tenant_id: UUID | str, text: str, uids: list[str]) -> list[list[Any]]:
+def find(tenant_id: UUID | str, text: str, uids: list[str]) -> list[list[Any]]:
     """All rows of a look-up; in halves where they are too many for one answer."""
     found = client.read(
         text, {"uids": uids, "tenant": str(tenant_id)}, tenant_id=tenant_id, row_limit=4 * BATCH, timeout_s=CALL_S
@@ -172,7 +173,7 @@ def _find(tenant_id: UUID | str, text: str, uids: list[str]) -> list[list[Any]]:
     if len(uids) == 1:
         raise RecordError(f"the node {uids[0]} has more relationships than can be looked through")
     half = len(uids) // 2
-    return _find(tenant_id, text, uids[:half]) + _find(tenant_id, text, uids[half:])
+    return find(tenant_id, text, uids[:half]) + find(tenant_id, text, uids[half:])
 
 
 def _write(tenant_id: str, text: str, rows: list[dict[str, Any]]) -> None:

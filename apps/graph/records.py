@@ -12,14 +12,20 @@ from typing import Any
 from apps.graph.schema import KINDS, TENANT, UID, Property, label_named, relationship_named
 
 TEXT_CHARS_MAX = 100_000
-LIST_ITEMS_MAX = 1_000
+LIST_ITEMS_MAX = 500
 UID_CHARS_MAX = 200
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_UNWRITABLE = re.compile("[\x00\ud800-\udfff]")
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?Z", re.ASCII)
 
 
 class RecordError(ValueError):
-    """A record that the schema does not know. The text says what is wrong with it."""
+    """A record that the schema or the graph does not take. The text says what is wrong; ``record`` which one it is,
+    where it was one of several."""
+
+    def __init__(self, text: str, record: "Record | None" = None) -> None:
+        super().__init__(text)
+        self.record = record
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,9 @@ def _value(known: Property, value: Any) -> Any:
     }[known.type]
     if not fits:
         raise RecordError(f"{known.name} is {_a(known.type)}, not {_shown(value)}")
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    if any(_UNWRITABLE.search(text) for text in texts):
+        raise RecordError(f"{known.name} holds a NUL or half a character")
     if isinstance(value, str) and len(value) > TEXT_CHARS_MAX:
         raise RecordError(f"{known.name} is longer than {TEXT_CHARS_MAX} characters")
     if isinstance(value, list) and (len(value) > LIST_ITEMS_MAX or sum(map(len, value)) > TEXT_CHARS_MAX):

@@ -36,5 +36,27 @@ GRAPH: dict[str, tuple[str, str]] = {
         "issue 5",
         "Seeding makes a believable graph of every label and relationship, the same for the same seed.",
     ),
+    "graph:seed-streams": ("issue 5", "Seed data of any size are a stream that does not fill the memory."),
+    "graph:transfer": (
+        "issue 5",
+        "A graph that is exported and imported again is the same, as JSON lines, CSV and Cypher.",
+    ),
+    "graph:transfer-again": ("issue 5", "Importing what is there already changes nothing."),
+    "graph:import-resumes": (
+        "issue 5",
+        "An import that was killed goes on where it stopped, and the graph ends the same.",
+    ),
+    "graph:export-resumes": ("issue 5", "An export that was interrupted goes on, and the file ends the same."),
+    "graph:import-refuses": (
+        "security 97",
+        "An import takes only what the schema knows and is nobody else's, and names the line.",
+    ),
+    "graph:import-own-tenant": ("security 97", "No file can name or change another tenant's node."),
+    "graph:counts": ("issue 5", "Nodes and relationships of a tenant are counted by label and type."),
+    "graph:transfer-exact": ("issue 5", "What an export writes, an import reads back the same, whatever is in it."),
+    "graph:import-cypher-runs-nothing": (
+        "security 97",
+        "A file of Cypher is read as data, and no statement of it is run.",
+    ),
     "graph:seed-again": ("issue 5", "Seeding again changes nothing."),
 }
