@@ -17,7 +17,7 @@ TYPES = ("RUNS", "INPUT", "OUTPUT", "WORKS_AT")
 TEXTS = ("user_name", "user_id", "status", "task_id", "user_filename", "extension", "name", "country", "uid")
 NUMBERS = ("size", "duration_s")
 VALUES = (*NAMES, *STATUSES, "u1", "t2", "fa", "Italy", "anna.fa")
-HOPS = ((1, 2), (None, 3), (0, 2), (2, 2), (None, None), (2, 3))
+HOPS = ((1, 2), (None, 3), (0, 2), (2, 2), (1, 2), (2, 3), (None, None))
 
 
 def const(value: Any) -> tree.Const:
@@ -87,7 +87,7 @@ class Writer:
         local = Names()
         if shortest and self.chance(8):
             return self._shortest(names, local)
-        count = self._draw(st.integers(0, rels))
+        count = self._draw(st.sampled_from((0, 1, 1, 2)[: rels + 2]))
         nodes = [self.node(names, local, naming=naming)]
         steps = []
         for _ in range(count):
@@ -114,7 +114,7 @@ class Writer:
         found = self.new("p")
         local.shortest.append(found)
         rel = tree.Rel("both", hops=tree.Hops(None, self.one(3, 4)))
-        return tree.Path((ends[0], ends[1]), (rel,), found, self.one("one", "all") if False else "one"), local
+        return tree.Path((ends[0], ends[1]), (rel,), found, self.one("one", "one", "all")), local
 
     # --- conditions
 
@@ -125,7 +125,7 @@ class Writer:
                 return tree.Unary("NOT", self.condition(names, depth - 1))
             return tree.Binary(operator, self.condition(names, depth - 1), self.condition(names, depth - 1))
         kinds = ["plain"]
-        kinds += ["text", "number", "label", "null", "risky", "pattern", "exists", "regex"] if names.node else []
+        kinds += ["text", "number", "label", "null", "risky", "risky", "risky", "pattern", "exists", "regex"] if names.node else []
         kinds += ["nodes"] if names.path else []
         kinds += ["rel"] if names.rel else []
         kinds += ["rels"] if names.rels else []
@@ -319,7 +319,7 @@ class Writer:
             if path.shortest:
                 break
         _take(names, brought)
-        where = self.condition(names) if self.chance(55) else None
+        where = self.condition(names) if self.chance(70) else None
         return tree.Match(tuple(paths), where, optional)
 
     def unwind(self, names: Names) -> tree.Unwind:
@@ -340,7 +340,7 @@ class Writer:
         after = Names(*([one for one in getattr(names, kind) if one in kept] for kind in names.__dataclass_fields__))
         order: tuple[tree.Order, ...] = ()
         limit = None
-        if self.chance(60):
+        if not kept or self.chance(60):
             added = self.new("v")
             aggregated = self.chance(50)
             expression = self.aggregate(names) if aggregated else self.value(names)

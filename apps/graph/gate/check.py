@@ -52,7 +52,7 @@ def inspect(
     printed = print_statement(draft.query, dialect)  # type: ignore[arg-type]
     return Passed(
         text=printed,
-        parameters=used_parameters(draft.query, draft),
+        parameters=used_parameters(draft, draft.query),
         columns=draft.columns,
         row_limit=draft.row_limit,
         timeout_s=draft.timeout_s,
@@ -90,8 +90,8 @@ def through(layers: tuple[tuple[LayerName, Layer], ...], draft: Draft) -> tuple[
     return draft, tuple(reports)
 
 
-def used_parameters(query: Any, draft: Draft) -> Mapping[str, Any]:
-    """The values of the parameters that the tree names, the tenant's among them; nobody can change the mapping."""
+def used_parameters(draft: Draft, *trees: Any) -> Mapping[str, Any]:
+    """The values of the parameters that the trees name, the tenant's among them; nobody can change the mapping."""
     values = dict(draft.parameters) | {TENANT_PARAMETER: draft.tenant_id}
-    names = {part.name for part in walk(query) if isinstance(part, tree.Param)}
+    names = {part.name for one in trees for part in walk(one) if isinstance(part, tree.Param)}
     return MappingProxyType({name: values[name] for name in sorted(names)})

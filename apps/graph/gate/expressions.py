@@ -1,12 +1,13 @@
 """What one can see of an expression without knowing its surroundings: its parts, its kind, its name as a column."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 from apps.graph.cypher import tree
 from apps.graph.cypher.printer import print_expression
+from apps.graph.cypher.walk import walk
 from apps.graph.gate.functions import AGGREGATES, FUNCTIONS
-from apps.graph.gate.names import LONGEST_COLUMN
+from apps.graph.gate.names import LONGEST_COLUMN, is_plain
 
 Kind = Literal["node", "relationship", "relationships", "path", "list", "map", "value"]
 """``value`` is anything, or not known."""
@@ -71,6 +72,54 @@ def column_name(column: tree.Column) -> str:
 def names_of_path(path: tree.Path) -> list[str]:
     """The variables in a pattern, each as often as it stands there."""
     return [part.variable for part in (path, *path.nodes, *path.rels) if part.variable is not None]
+
+
+def names_after(clause: tree.Clause, names: frozenset[str]) -> frozenset[str]:
+    """The variables that are known after a clause of a resolved query, from those before."""
+    match clause:
+        case tree.Match():
+            return names | {name for path in clause.paths for name in names_of_path(path)}
+        case tree.Unwind():
+            return names | {clause.variable}
+        case tree.With() | tree.Return():
+            own = {column_name(column) for column in clause.projection.columns}
+            return frozenset(own) | names if clause.projection.everything else frozenset(own)
+        case tree.Subquery():
+            last = clause.query.branches[0].clauses[-1]
+            return names | {column_name(column) for column in last.projection.columns}  # type: ignore[union-attr]
+
+
+def by_expression(key: tree.Expr, columns: list[tree.Column]) -> tree.Expr:
+    """A column whose name needs quotes is sorted by its expression: not every server finds it by such a name."""
+    if isinstance(key, tree.Var) and not is_plain(key.name):
+        return next((column.expression for column in columns if column.alias == key.name), key)
+    return key
+
+
+def free_names(expression: tree.Expr) -> set[str]:
+    """The variables that an expression takes from outside; those that patterns inside it give are not among them."""
+    match expression:
+        case tree.Var(name):
+            return {name}
+        case tree.ListComprehension(variable, source, where, result):
+            inner = [part for part in (where, result) if part is not None]
+            return free_names(source) | (_all_free(inner) - {variable})
+        case tree.Quantifier(_, variable, source, where):
+            return free_names(source) | (free_names(where) - {variable})
+        case tree.Reduce(accumulator, start, variable, source, step):
+            return free_names(start) | free_names(source) | (free_names(step) - {accumulator, variable})
+        case tree.PatternComprehension(pattern, where, result):
+            inner = [part for part in (where, result) if part is not None]
+            return _all_free(inner) - set(names_of_path(pattern))
+        case tree.Exists(query):
+            used = {part.name for part in walk(query) if isinstance(part, tree.Var)}
+            return used - {name for part in walk(query) if isinstance(part, tree.Path) for name in names_of_path(part)}
+        case _:
+            return _all_free(parts(expression))
+
+
+def _all_free(expressions: Iterable[tree.Expr]) -> set[str]:
+    return {name for one in expressions for name in free_names(one)}
 
 
 def _nothing(_: Any) -> tuple[tree.Expr, ...]:

@@ -5,7 +5,7 @@ A server may look at WHERE before it looks at the properties of a pattern; Arcad
 worked out where the tenant is right: ``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from apps.graph.cypher import tree
 from apps.graph.cypher.walk import walk
 from apps.graph.gate.draft import TENANT_PARAMETER
-from apps.graph.gate.expressions import Kind, column_name, names_of_path, parts
+from apps.graph.gate.expressions import Kind, column_name, free_names
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
 
@@ -143,32 +143,6 @@ def _own(name: str, here: Kinds, kinds: Kinds) -> tree.Expr:
         case _:
             own = is_own(name)
     return own if name in here else tree.Binary("OR", tree.IsNull(tree.Var(name)), own)
-
-
-def free_names(expression: tree.Expr) -> set[str]:
-    """The variables that an expression takes from outside; those that patterns inside it give are not among them."""
-    match expression:
-        case tree.Var(name):
-            return {name}
-        case tree.ListComprehension(variable, source, where, result):
-            inner = [part for part in (where, result) if part is not None]
-            return free_names(source) | (_all_free(inner) - {variable})
-        case tree.Quantifier(_, variable, source, where):
-            return free_names(source) | (free_names(where) - {variable})
-        case tree.Reduce(accumulator, start, variable, source, step):
-            return free_names(start) | free_names(source) | (free_names(step) - {accumulator, variable})
-        case tree.PatternComprehension(pattern, where, result):
-            inner = [part for part in (where, result) if part is not None]
-            return _all_free(inner) - set(names_of_path(pattern))
-        case tree.Exists(query):
-            used = {part.name for part in walk(query) if isinstance(part, tree.Var)}
-            return used - {name for part in walk(query) if isinstance(part, tree.Path) for name in names_of_path(part)}
-        case _:
-            return _all_free(parts(expression))
-
-
-def _all_free(expressions: Iterable[tree.Expr]) -> set[str]:
-    return {name for one in expressions for name in free_names(one)}
 
 
 def is_safe(condition: tree.Expr, given: Given) -> bool:

@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from apps.graph.gate.verdict import GateRefusal
+
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 LONGEST_COLUMN = 120
 
@@ -24,3 +26,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``Did you mean x?``, or nothing."""
     found = nearest(name, known)
     return f"Did you mean {found}?" if found else ""
+
+
+def refuse(message: str, hint: str = "") -> GateRefusal:
+    """The first layer's refusal."""
+    return GateRefusal("syntax", message, hint)
+
+
+def plain(name: str) -> str:
+    """The name, when it is one that all servers read alike."""
+    if not is_plain(name):
+        raise refuse(
+            f"{name[:60]!r} cannot be the name of a variable.", "Use letters, digits and _, beginning with a letter."
+        )
+    return name

@@ -16,14 +16,18 @@ from apps.graph.gate.verdict import GateRefusal
 
 def only_known_functions(draft: Draft) -> tuple[Draft, str]:
     """Every function is on the list, with as many arguments as it takes; names get one spelling."""
-    calls = [part for part in walk(draft.query) if isinstance(part, tree.Call)]
+    query, names = with_known_functions(draft.query)
+    return draft.with_query(query), f"Reads only; functions: {', '.join(names) or 'none'}."
+
+
+def with_known_functions(query: Any) -> tuple[Any, list[str]]:
+    """Any tree with its functions in one spelling, and their names. GateRefusal for one that is not on the list."""
+    calls = [part for part in walk(query) if isinstance(part, tree.Call)]
     for call in calls:
         check_function(call)
-    query = draft.query
     if any(call.name != FUNCTIONS[call.name.lower()].name or call.name == "exists" for call in calls):
         query = transform(query, _spell)
-    names = sorted({FUNCTIONS[call.name.lower()].name for call in calls})
-    return draft.with_query(query), f"Reads only; functions: {', '.join(names) or 'none'}."
+    return query, sorted({FUNCTIONS[call.name.lower()].name for call in calls})
 
 
 def check_function(call: tree.Call) -> None:

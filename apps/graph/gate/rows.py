@@ -21,7 +21,7 @@ def within_rows(draft: Draft) -> tuple[Draft, str]:
         query = _around(query, draft.columns, most)
         note = f"LIMIT {most} around the UNION."
     else:
-        query, note = _lowered(query, most)
+        query, note = lowered(query, most)
     return replace(draft.with_query(query), row_limit=most), note
 
 
@@ -56,7 +56,8 @@ def _number(written: tree.Expr | None, word: str, draft: Draft, most: int | None
     return tree.Const(value)
 
 
-def _lowered(query: tree.Query, most: int) -> tuple[tree.Query, str]:
+def lowered(query: tree.Query, most: int) -> tuple[tree.Query, str]:
+    """A query without UNION, with its last LIMIT at most this."""
     branch = query.branches[0]
     last = branch.clauses[-1]
     assert isinstance(last, tree.Return)

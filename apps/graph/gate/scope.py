@@ -9,9 +9,20 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from apps.graph.cypher import tree
-from apps.graph.gate.expressions import Env, Kind, aggregates, column_name, element_kind, kind_of, names_of_path, parts
+from apps.graph.gate.expressions import (
+    Env,
+    Kind,
+    aggregates,
+    by_expression,
+    column_name,
+    element_kind,
+    kind_of,
+    names_of_path,
+    parts,
+)
 from apps.graph.gate.functions import AGGREGATES
-from apps.graph.gate.names import LONGEST_COLUMN, did_you_mean, is_plain
+from apps.graph.gate.names import LONGEST_COLUMN, did_you_mean, is_plain, plain, refuse
+from apps.graph.gate.patterns import known_with
 from apps.graph.gate.verdict import GateRefusal
 
 Place = Literal["top", "call", "exists"]
@@ -36,19 +47,19 @@ def resolve(query: tree.Query, outer: Env, place: Place) -> tuple[tree.Query, En
     return replace(query, branches=tuple(branches)), columns or {}
 
 
-def names_after(clause: tree.Clause, names: frozenset[str]) -> frozenset[str]:
-    """The variables that are known after a clause of a resolved query, from those before."""
-    match clause:
-        case tree.Match():
-            return names | {name for path in clause.paths for name in names_of_path(path)}
-        case tree.Unwind():
-            return names | {clause.variable}
-        case tree.With() | tree.Return():
-            own = {column_name(column) for column in clause.projection.columns}
-            return frozenset(own) | names if clause.projection.everything else frozenset(own)
-        case tree.Subquery():
-            last = clause.query.branches[0].clauses[-1]
-            return names | {column_name(column) for column in last.projection.columns}  # type: ignore[union-attr]
+def resolve_reading(clauses: tuple[Any, ...]) -> tuple[tuple[Any, ...], Env]:
+    """Clauses without a RETURN, as a change begins with, and what is known after them."""
+    env: Env = {}
+    resolved = []
+    for clause in clauses:
+        clause, env = _clause(clause, env, "top")
+        resolved.append(clause)
+    return tuple(resolved), env
+
+
+def resolve_projection(projection: tree.Projection, env: Env) -> tuple[tree.Projection, Env]:
+    """A RETURN's projection with its columns named, and the columns."""
+    return _projection(projection, env, last=True, place="top")
 
 
 def _branch(branch: tree.Branch, outer: Env, place: Place) -> tuple[tree.Branch, Env]:
@@ -132,7 +143,7 @@ def _projection(
     for bound in (projection.skip, projection.limit):
         if bound is not None and not isinstance(bound, tree.Const | tree.Param):
             raise refuse("SKIP and LIMIT take a number or a parameter.", "Write LIMIT 10 or LIMIT $count.")
-    order = tuple(replace(key, expression=_by_expression(key.expression, columns)) for key in projection.order)
+    order = tuple(replace(key, expression=by_expression(key.expression, columns)) for key in projection.order)
     return replace(projection, columns=tuple(columns), everything=keep_star, order=order), found
 
 
@@ -147,13 +158,6 @@ def _check_import(clause: tree.With, outer: Env) -> None:
         )
     for column in projection.columns:
         check(column.expression, outer)
-
-
-def _by_expression(key: tree.Expr, columns: list[tree.Column]) -> tree.Expr:
-    """A column whose name needs quotes is sorted by its expression: not every server finds it by such a name."""
-    if isinstance(key, tree.Var) and not is_plain(key.name):
-        return next((column.expression for column in columns if column.alias == key.name), key)
-    return key
 
 
 def _plain_column(column: tree.Column) -> str:
@@ -172,72 +176,14 @@ def _joined(one: Kind, other: Kind) -> Kind:
     return one if one == other else "value"
 
 
-def refuse(message: str, hint: str = "") -> GateRefusal:
-    return GateRefusal("syntax", message, hint)
-
-
 def check(expression: tree.Expr, env: Env, *, aggregates: bool = False) -> None:
     """Every name is known, aggregates stand where they may. GateRefusal otherwise."""
     _CHECKS[type(expression)](expression, env, aggregates)
 
 
-def plain(name: str) -> str:
-    """The name, when it is one that all servers read alike."""
-    if not is_plain(name):
-        raise refuse(
-            f"{name[:60]!r} cannot be the name of a variable.", "Use letters, digits and _, beginning with a letter."
-        )
-    return name
-
-
 def add_paths(paths: tuple[tree.Path, ...], env: Env) -> Env:
-    """What is known after these patterns. Their property maps see what was known before them."""
-    after = dict(env)
-    for path in paths:
-        for part in (*path.nodes, *path.rels):
-            if part.properties is not None:
-                _check_map(part.properties, env, after, paths)
-    for path in paths:
-        for node in path.nodes:
-            if node.variable is not None:
-                _add(node.variable, "node", after)
-        for rel in path.rels:
-            if rel.variable is not None:
-                if rel.hops is not None and rel.variable in after:
-                    raise refuse(f"{rel.variable} is known already.", "Name a path of several hops only once.")
-                _add(rel.variable, "relationships" if rel.hops is not None else "relationship", after)
-        if path.variable is not None:
-            if path.variable in after:
-                raise refuse(f"{path.variable} is known already.", "Give the path another name.")
-            after[plain(path.variable)] = "path"
-    return after
-
-
-def _check_map(properties: tree.MapOf, env: Env, after: Env, paths: tuple[tree.Path, ...]) -> None:
-    for _, value in properties.entries:
-        try:
-            check(value, env)
-        except GateRefusal as unknown:
-            here = {name for path in paths for name in names_of_path(path)}
-            if any(name in here for name in _variables(value)):
-                raise refuse(
-                    "The properties of a pattern cannot refer to names of the same MATCH.", "Compare them in WHERE."
-                ) from unknown
-            raise
-
-
-def _variables(expression: tree.Expr) -> list[str]:
-    if isinstance(expression, tree.Var):
-        return [expression.name]
-    return [name for part in parts(expression) for name in _variables(part)]
-
-
-def _add(name: str, kind: Kind, env: Env) -> None:
-    known = env.get(name)
-    if known is None:
-        env[plain(name)] = kind
-    elif known not in (kind, "value"):
-        raise refuse(f"{name} is a {known} and cannot be a {kind} as well.", "Choose another name.")
+    """What is known after these patterns. GateRefusal for a name that is wrong in them."""
+    return known_with(paths, env, check)
 
 
 def _var(expression: tree.Var, env: Env, _: bool) -> None:

@@ -13,9 +13,8 @@ from typing import Any
 
 from apps.graph.cypher import tree
 from apps.graph.cypher.walk import transform, walk
-from apps.graph.gate.expressions import names_of_path
+from apps.graph.gate.expressions import names_after, names_of_path
 from apps.graph.gate.guards import OWN, Given, Kinds, conjuncts_of, guarded, joined, nodes_own
-from apps.graph.gate.scope import names_after
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
 
