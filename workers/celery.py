@@ -14,7 +14,7 @@ app = Celery("agentic")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     task_queues=(),  # filled by workers.queues when a process starts
-    include=["workers.tasks.jobs", "workers.tasks.maintenance", "workers.tasks.models"],
+    include=["workers.tasks.agent_runs", "workers.tasks.jobs", "workers.tasks.maintenance", "workers.tasks.models"],
     beat_schedule={},
 )
 
@@ -36,6 +36,8 @@ def _leave_logging_alone(**kwargs: object) -> None:
 
 
 from workers import steps, traces  # noqa: E402
+from workers.runs import steps as run_steps  # noqa: E402
 
 steps.install(app)
+run_steps.install(app)
 traces.install()

@@ -1,4 +1,4 @@
-"""From how a handler ended to how its job ends: one table. One of three modules that may catch Exception."""
+"""From how a handler ended to how its job ends: one table. One of four modules that may catch Exception."""
 
 from typing import Any
 

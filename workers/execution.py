@@ -18,9 +18,15 @@ class Stopped(BaseException):
     """Raised at a checkpoint when the attempt must end. Not an Exception, so that handlers do not swallow it."""
 
 
-def _text(value: object) -> str:
+def storable_text(value: object, *, shorten: bool = True) -> str:
     """Text that PostgreSQL can store, whatever a handler says: an event must not fail, its number is taken."""
-    return str(value)[:MESSAGE_MAX_CHARS].replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+    text = str(value)[:MESSAGE_MAX_CHARS] if shorten else str(value)
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def stop_thread(thread_id: int) -> None:
+    """Raise Stopped in a thread that never comes to a checkpoint: at its next bytecode, if it reaches one."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(Stopped))
 
 
 class Execution:
@@ -67,7 +73,7 @@ class Execution:
         """A progress event {stage, message, percent}; the latest of each tenth of a second is kept. A checkpoint."""
         self.checkpoint()
         percent = None if percent is None else min(100.0, max(0.0, float(percent)))
-        data = PROGRESS.data(stage=_text(stage), message=_text(message), percent=percent)
+        data = PROGRESS.data(stage=storable_text(stage), message=storable_text(message), percent=percent)
         with self._lock:
             self._pending = (PROGRESS.name, data, percent)
         self.flush(time.monotonic())
@@ -77,7 +83,7 @@ class Execution:
         self.checkpoint()
         self.flush(float("inf"))
         with self._lock:
-            self._number_and_emit(LOG.name, LOG.data(message=_text(message)), None)
+            self._number_and_emit(LOG.name, LOG.data(message=storable_text(message)), None)
 
     def checkpoint(self) -> None:
         """Raise Stopped if the attempt must end."""
@@ -113,4 +119,4 @@ class Execution:
     def interrupt(self) -> None:
         """Raise Stopped inside a handler that never comes to a checkpoint: at its next bytecode, if it reaches one."""
         if self.thread_id is not None and not self.closed:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self.thread_id), ctypes.py_object(Stopped))
+            stop_thread(self.thread_id)

@@ -66,10 +66,11 @@ def claim(
 MOVE = f"""
 WITH held AS MATERIALIZED (
     SELECT id, last_seq AS had, status AS was FROM agent_runs
-    WHERE id = %(id)s AND status = ANY(%(from)s) AND ((token = %(token)s AND (lease_until IS NULL) = %(unheld)s)
-        OR NOT %(fencing)s) FOR UPDATE
+    WHERE id = %(id)s AND status = ANY(%(from)s) AND CASE WHEN %(unheld)s THEN lease_until IS NULL
+        ELSE (token = %(token)s::bigint AND lease_until IS NOT NULL) OR NOT %(fencing)s END FOR UPDATE
 ), moved AS (
-    UPDATE agent_runs SET phase = %(phase)s, next_index = %(index)s, crashes = 0, tries = 0, lease_owner = NULL,
+    UPDATE agent_runs SET phase = COALESCE(%(phase)s::text, phase),
+        next_index = COALESCE(%(index)s::int, next_index), crashes = 0, tries = 0, lease_owner = NULL,
         lease_until = NULL, hinted_at = clock_timestamp(), updated_at = clock_timestamp(),
         intent_json = COALESCE(%(intent)s::jsonb, intent_json), todos_json = COALESCE(%(todos)s::jsonb, todos_json),
         metrics_json = COALESCE(%(metrics)s::jsonb, metrics_json),
@@ -115,7 +116,7 @@ FROM moved LEFT JOIN told ON true ORDER BY told.seq_id
 def move(connection: Connection, change: Move, *, fencing: bool = True, unheld: bool = False) -> Moved | None:
     """Commit what a task did: cursor, records, step and events; the lease is given back. None: it is not ours any more.
 
-    ``unheld``: nobody holds the run, and it is ended from outside (a cancellation); ``token`` is the row's.
+    ``unheld``: nobody may hold the run, which is ended from outside (a cancellation); the token does not matter then.
     """
     values = {
         "id": change.run_id,
@@ -262,7 +263,11 @@ def release(
         return cursor.execute(RELEASE, values).fetchall()
 
 
-WHEREABOUTS = "SELECT token, status, phase, next_index, lease_owner FROM agent_runs WHERE id = %s"
+WHEREABOUTS = """
+SELECT token, status, phase, next_index, lease_owner, lease_until IS NOT NULL OR waits_for IS NOT NULL AS is_taken,
+    jsonb_array_length(todos_json) AS todos
+FROM agent_runs WHERE id = %s
+"""
 
 
 def whereabouts(connection: Connection, run_id: UUID) -> Row | None:

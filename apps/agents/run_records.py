@@ -30,10 +30,10 @@ class Move:
     """
 
     run_id: UUID
-    token: int
-    phase: str
-    next_index: int
-    seen_seq: int
+    token: int = 0
+    phase: str | None = None
+    next_index: int | None = None
+    seen_seq: int = 0
     events: tuple[NewEvent, ...] = ()
     intent: Any = None
     todos: Any = None

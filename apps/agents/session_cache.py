@@ -7,6 +7,7 @@ from apps.agents.models import Session
 from kernel import signed_cache
 from kernel.clock import iso
 from kernel.redis_keys import SESSION
+from kernel.tenant_context import tenant_scope
 
 
 def as_document(session: Session) -> dict[str, Any]:
@@ -40,6 +41,14 @@ def put(session: Session) -> None:
     """Show the committed session; a newer version stays."""
     key = SESSION(id=session.id)
     signed_cache.put(key, version=session.version, document=as_document(session), ttl_s=SESSION.ttl_s or 0)
+
+
+def show(tenant_id: UUID, session_id: UUID) -> None:
+    """Read the row and show it: for whoever changed it without having it at hand."""
+    with tenant_scope(tenant_id):
+        session = Session.objects.filter(id=session_id).first()
+    if session is not None:
+        put(session)
 
 
 def get(session_id: UUID) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ from apps.tenancy.schemas import TenantChange
 from kernel.errors import ValidationError
 
 PII_MODES = [(mode, mode) for mode in get_args(PiiMode)]
-QUOTAS = ("requests_per_day", "concurrent_jobs", "tokens_per_day", "cost_usd_per_day", "budget_warn_percent")
+QUOTAS = ("requests_per_day", "concurrent_jobs", "concurrent_runs", "tokens_per_day", "cost_usd_per_day",
+          "budget_warn_percent")  # fmt: skip
 NONE_MEANS = "Empty: no ceiling beyond the platform's own."
 
 
@@ -28,6 +29,7 @@ class TenantForm(forms.Form):
     features = forms.JSONField(required=False, help_text='Feature flags: {"name": true}.', initial=dict)
     requests_per_day = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
     concurrent_jobs = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
+    concurrent_runs = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
     tokens_per_day = forms.IntegerField(required=False, min_value=0, help_text=NONE_MEANS)
     cost_usd_per_day = forms.FloatField(required=False, min_value=0, label="USD per day", help_text=NONE_MEANS)
     budget_warn_percent = forms.IntegerField(

@@ -17,7 +17,7 @@ from apps.jobs import mirror, selectors
 from apps.jobs.admission import admit
 from apps.jobs.ledger import ISO_NOW
 from apps.jobs.oversight import record_act
-from apps.jobs.quota import claim_room, concurrent_jobs_quota
+from apps.jobs.quota import JOBS, claim_room, quota_of
 from apps.jobs.states import TERMINAL
 from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES
 from kernel import metrics
@@ -165,12 +165,12 @@ def create_job(
         "correlation_id": context.correlation_id,
         "traceparent": context.traceparent,
     }
-    quota = concurrent_jobs_quota(principal)
+    quota = quota_of(principal, JOBS)
     try:
         wait_ms = IDEMPOTENCY_WAIT_MS if idempotency_key or quota is not None else None
         with tenant_scope(principal.tenant_id, lock_timeout_ms=wait_ms), prepared_cursor() as cursor:
             if quota is not None:
-                claim_room(principal, quota, route=CREATE_ROUTE, idempotency_key=idempotency_key)
+                claim_room(principal, JOBS, quota, route=CREATE_ROUTE, idempotency_key=idempotency_key)
             cursor.execute(INSERT, values)
             rows = _rows(cursor)
             if not rows:

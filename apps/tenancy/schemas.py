@@ -37,6 +37,7 @@ class QuotasChange(RequestBody):
 
     requests_per_day: int | None = Field(None, ge=0, le=10**12)
     concurrent_jobs: int | None = Field(None, ge=0, le=10**9)
+    concurrent_runs: int | None = Field(None, ge=0, le=10**9)
     tokens_per_day: int | None = Field(None, ge=0, le=10**15)
     cost_usd_per_day: float | None = Field(None, ge=0, le=10**9, allow_inf_nan=False)
     budget_warn_percent: int | None = Field(None, ge=1, le=100)

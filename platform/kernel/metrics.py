@@ -73,3 +73,28 @@ GRAPH_ROWS = Counter("graph_rows_total", "Rows that the graph answered.", ["kind
 GRAPH_REFUSED = Counter("graph_results_refused_total", "Answers thrown away: they held what is not the caller's.")
 GATE_REFUSALS = Counter("graph_gate_refusals_total", "Queries that the gate refused, by layer.", ["layer"])
 GRAPH_TERMINATED = Counter("graph_queries_terminated_total", "Queries ended on the server, by why.", ["reason"])
+RUNS_CREATED = Counter("agent_runs_accepted_total", "Runs accepted.")
+RUNS_ENDED = Counter("agent_runs_total", "Runs that ended.", ["status"])
+RUN_FAILURES = Counter("agent_run_failures_total", "Runs that failed, by why.", ["failure_type"])
+RUN_DURATION = Histogram(
+    "agent_run_duration_seconds", "Seconds from a run's start to its end.", ["status"], buckets=LATENCY_BUCKETS_S
+)
+RUN_QUEUE_LATENCY = Histogram(
+    "agent_run_queue_seconds", "Seconds from acceptance to the first start.", buckets=LATENCY_BUCKETS_S
+)
+RUNS_IN_HAND = Gauge("agent_active_runs", "Runs whose phase or step is under way in this process.")
+RUN_PHASE_DURATION = Histogram(
+    "agent_phase_duration_seconds", "Seconds of a phase.", ["phase", "outcome"], buckets=LATENCY_BUCKETS_S
+)
+RUN_STEP_DURATION = Histogram(
+    "agent_step_duration_seconds", "Seconds of a step.", ["action", "status"], buckets=LATENCY_BUCKETS_S
+)
+RUN_STEP_FAILURES = Counter("agent_step_failures_total", "Steps that failed.", ["action"])
+RUN_STEPS_REUSED = Counter("agent_steps_reused_total", "Steps that a resumed run took from an earlier attempt.")
+RUN_TODOS = Histogram("agent_todos_count", "Items of a plan.", buckets=(0, 1, 2, 3, 5, 8, 13, 21, 34, 64))
+RUNS_RESCUED = Counter("agent_runs_rescued_total", "Runs taken from a worker that lost its lease.", ["outcome"])
+RUNS_RESENT = Counter("agent_runs_resent_total", "Runs whose next task had fallen out of Redis and was sent again.")
+RUN_RETRIES = Counter("agent_run_retries_total", "Phases tried again after a failure that may pass.", ["reason"])
+RUN_RESUMES = Counter("agent_run_resumes_total", "Runs that somebody resumed.")
+RUN_CANCELS = Counter("agent_run_cancel_total", "Cancellations of runs asked for.")
+RUN_STALE_WRITES = Counter("agent_runs_stale_writes_total", "Moves refused because the lease had passed on.")

@@ -33,6 +33,13 @@ EVENT_RING_LENGTH = 1000
 DB_POOL_MAX_CONNECTIONS = env.integer("AGENTIC_DB_POOL_MAX", 10, "Connections of one process to PostgreSQL.", 1, 500)
 DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.45, "Seconds to wait for a connection before 503.", 0.05)
 
+# Runs of agents (docs/runs.md)
+RUN_LIMIT_S = env.number("AGENTIC_RUN_LIMIT_S", 3600.0, "Seconds a run may take from its first start to its end.", 1.0)
+RUN_TRIES = env.integer("AGENTIC_RUN_TRIES", 3, "Times a step is tried that fails in a way that may pass.", 1, 20)
+RUN_DB_CONNECTIONS = env.integer(
+    "AGENTIC_RUN_DB_CONNECTIONS", 8, "Connections one worker process uses to claim runs and move them on.", 1, 100
+)
+
 # Sessions of agents
 SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it for this long
 

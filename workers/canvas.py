@@ -1,0 +1,50 @@
+"""Workflow A as Celery has it: the one picture of a run's tasks.
+
+    start ──> classify ──> plan ──replace──> step 0 ──> step 1 ──> ... ──> finalize
+
+A chain carries nothing but the run's id and the place of a step; what a task finds and leaves is the run's row. A task
+that does not find the run at its own place does nothing, and its chain ends there: whoever moved the run on sends what
+comes next. A step that changed the plan, and whoever finds a run that nobody carries on, makes the rest anew.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from celery import Task, chain, signature
+from celery.canvas import Signature
+from celery.exceptions import Ignore
+
+from apps.agents.states import CLASSIFY, PLAN, STEP
+from kernel.task_names import TaskName
+from workers.runs.core import Done
+from workers.runs.course import perform
+
+
+def rest_of(run_id: UUID | str, phase: str, index: int, todos: int) -> Signature:
+    """What is still to do for a run whose row says ``phase`` and ``index``, with so many todos."""
+    if phase == CLASSIFY:
+        return chain(_task(TaskName.RUN_CLASSIFY, run_id), _task(TaskName.RUN_PLAN, run_id))
+    if phase == PLAN:
+        return _task(TaskName.RUN_PLAN, run_id)
+    steps = [_task(TaskName.RUN_STEP, run_id, place) for place in range(index, todos)] if phase == STEP else []
+    return chain(*steps, _task(TaskName.RUN_FINALIZE, run_id)) if steps else _task(TaskName.RUN_FINALIZE, run_id)
+
+
+def go(task: Task, run_id: str, phase: str, index: int = 0) -> None:
+    """Do one phase or step in a task of Celery; then its chain goes on, is replaced, or ends."""
+    follow(task, run_id, perform(task.app.runs, UUID(run_id), phase, index))
+
+
+def follow(task: Task, run_id: str, done: Done) -> None:
+    """Ignore ends the chain; a plan that is new replaces it. (Celery's ``replace`` would give the first task of the new
+    chain this one's id, and both may run at once.)"""
+    if done.goes_on and not done.replanned:
+        return
+    if done.goes_on:
+        rest_of(run_id, done.phase, done.index, done.todos).apply_async()
+    raise Ignore
+
+
+def _task(name: str, run_id: UUID | str, *places: int) -> Signature:
+    arguments: tuple[Any, ...] = (str(run_id), *places)
+    return signature(name, args=arguments, immutable=True)

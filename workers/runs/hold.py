@@ -1,0 +1,146 @@
+"""A task's hold on one run: the proof that it may write, what it has to tell, and a place to notice that it must stop.
+
+What happens in a phase is numbered here and kept until it is known to be stored: the scribe writes it ten times a
+second, for all runs of the process together, and the move that ends the phase takes the rest along.
+"""
+
+import threading
+import time
+from typing import Any
+from uuid import UUID
+
+from apps.agents.run_event_types import DELTA, PROGRESS
+from apps.agents.run_records import NewEvent, Row
+from workers.execution import Stopped, stop_thread, storable_text
+
+PROGRESS_PERCENT = {"classify": 5.0, "plan": 15.0, "finalize": 90.0}
+
+
+class Hold:
+    """Phases use ``report``, ``say`` and ``checkpoint``; the engine uses the rest.
+
+    ``stop_reason`` is None, or why the phase must end: cancelled, deadline, shutdown, lease_lost (the run is somebody
+    else's now) or self_fenced (it may soon be: no renewal came through).
+    """
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+        self.run_id: UUID = row["id"]
+        self.tenant_id: UUID = row["tenant_id"]
+        self.token: int = row["token"]
+        self.phase: str = row["phase"]
+        self.index: int = row["next_index"]
+        self.attempt: int = row["attempt"]
+        self.began = time.monotonic()
+        self.deadline = self.began + row["left_s"]
+        self.stop_reason: str | None = None
+        self.stopped_at: float | None = None
+        self.thread_id: int | None = None
+        self.writing = threading.Lock()  # of whoever is sending what this hold has to tell
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._seq: int = row["last_seq"]
+        self._unsent: list[NewEvent] = []  # numbered, and not known to be stored
+        self._open: tuple[str, str, Any] | None = None  # kind, stage, what has gathered
+        self._said = False
+
+    @property
+    def place(self) -> str:
+        """classify, plan, step 3, finalize."""
+        return f"step {self.index}" if self.phase == "step" else self.phase
+
+    @property
+    def seen_seq(self) -> int:
+        """Number of the last event that was numbered."""
+        return self._seq
+
+    # -- for phases
+    def report(self, stage: str, message: str, percent: float | None = None) -> None:
+        """A progress event {stage, message, percent}; the latest of a stage in each tenth of a second. A checkpoint."""
+        self.checkpoint()
+        percent = self._percent() if percent is None else min(100.0, max(0.0, float(percent)))
+        data = {"stage": storable_text(stage), "message": storable_text(message), "percent": percent}
+        with self._lock:
+            if self._open is not None and self._open[:2] != ("progress", stage):
+                self._seal()
+            self._open = ("progress", stage, data)
+
+    def say(self, text: str) -> None:
+        """A piece of the answer, as it comes. A checkpoint."""
+        self.checkpoint()
+        with self._lock:
+            if self._open is not None and self._open[0] != "delta":
+                self._seal()
+            gathered = self._open[2] if self._open is not None else []
+            gathered.append(text)
+            self._open = ("delta", "", gathered)
+
+    def checkpoint(self) -> None:
+        """Raise Stopped if the phase must end."""
+        if self._stop.is_set():
+            raise Stopped
+        if time.monotonic() > self.deadline:
+            self.stop("deadline")
+            raise Stopped
+
+    # -- for the engine
+    def tell(self, event_type: str, data: dict[str, Any]) -> None:
+        """An event that is not coalesced with others."""
+        with self._lock:
+            self._seal()
+            self._number(event_type, data)
+
+    def unsent(self) -> tuple[NewEvent, ...]:
+        """Everything told so far that is not known to be stored, in order. The caller holds ``writing``."""
+        with self._lock:
+            self._seal()
+            return tuple(self._unsent)
+
+    def stored(self, up_to: int) -> None:
+        """Events up to this number are stored."""
+        with self._lock:
+            self._unsent = [event for event in self._unsent if event.seq > up_to]
+
+    def has_news(self) -> bool:
+        """Whether there is anything to store."""
+        return self._open is not None or bool(self._unsent)
+
+    def left_s(self) -> float:
+        """Seconds until the run's deadline; may be negative."""
+        return self.deadline - time.monotonic()
+
+    def stop(self, reason: str) -> None:
+        """Ask the phase to end. The first reason stays."""
+        if self.stop_reason is None:
+            self.stop_reason = reason
+            self.stopped_at = time.monotonic()
+            self._stop.set()
+
+    def interrupt(self) -> None:
+        """Raise Stopped inside a phase that never comes to a checkpoint: at its next bytecode, if it reaches one."""
+        thread_id = self.thread_id
+        if thread_id is not None:
+            stop_thread(thread_id)
+
+    def _percent(self) -> float | None:
+        if self.phase != "step":
+            return PROGRESS_PERCENT.get(self.phase)
+        return round(20.0 + 70.0 * self.index / max(1, len(self.row["todos_json"])), 1)
+
+    def _seal(self) -> None:
+        """Under the lock: what has gathered becomes an event."""
+        if self._open is None:
+            return
+        kind, _, gathered = self._open
+        self._open = None
+        if kind == "progress":
+            self._number("progress", PROGRESS.data(**gathered))
+        elif text := storable_text("".join(gathered), shorten=False):
+            # An earlier try at this place may have said something already: the reader begins anew.
+            again = not self._said and (self.row["crashes"] or self.row["tries"] or self.attempt > 1)
+            self._number("delta", DELTA.data(text=text, **({"restart": True} if again else {})))
+            self._said = True
+
+    def _number(self, event_type: str, data: dict[str, Any]) -> None:
+        self._seq += 1
+        self._unsent.append(NewEvent(self.run_id, self.token, self._seq, event_type, data))
