@@ -2,6 +2,7 @@
 
 from apps.backoffice import (  # noqa: F401
     agent_sessions,
+    agents,
     audit,
     jobs,
     llm_calls,

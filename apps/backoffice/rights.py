@@ -15,13 +15,30 @@ TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS = (
     "tenants", "users", "signed_in", "limits", "audit", "agent_sessions", "settings",
 )  # fmt: skip
 MODELS, SPENDING = "models", "spending"
+RUNS, RUNS_ACT, AGENTS = "runs", "runs_act", "agents"
 
 # A role that is not here opens no page.
 RIGHTS: dict[str, frozenset[str]] = {
     "admin": frozenset(
-        {OVERVIEW, JOBS, JOBS_ACT, TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS, MODELS, SPENDING}
+        {
+            OVERVIEW,
+            JOBS,
+            JOBS_ACT,
+            TENANTS,
+            USERS,
+            SIGNED_IN,
+            LIMITS,
+            AUDIT,
+            AGENT_SESSIONS,
+            SETTINGS,
+            MODELS,
+            SPENDING,
+            RUNS,
+            RUNS_ACT,
+            AGENTS,
+        }
     ),
-    "operator": frozenset({OVERVIEW, JOBS, JOBS_ACT}),
+    "operator": frozenset({OVERVIEW, JOBS, JOBS_ACT, RUNS, RUNS_ACT}),
     "auditor": frozenset({OVERVIEW, AUDIT}),
 }
 # Of an administrator these only when its tenant is the platform's own: they show what no tenant owns.
@@ -127,6 +144,14 @@ def shows_models(request: HttpRequest) -> bool:
 
 def shows_spending(request: HttpRequest) -> bool:
     return _shows(request, SPENDING)
+
+
+def shows_runs(request: HttpRequest) -> bool:
+    return _shows(request, RUNS)
+
+
+def shows_agents(request: HttpRequest) -> bool:
+    return _shows(request, AGENTS)
 
 
 def whose_view(request: HttpRequest) -> str:

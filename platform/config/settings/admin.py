@@ -85,7 +85,9 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _entry("Jobs", "work", "jobs/job/", "jobs"),
                     _entry("Dead letters", "mark_email_unread", "backoffice/deadletter/", "jobs"),
+                    _entry("Agent runs", "smart_toy", "agents/agentrun/", "runs"),
                     _entry("Agent sessions", "forum", "agents/session/", "agent_sessions"),
+                    _entry("Agents", "badge", "agents/agent/", "agents"),
                 ],
             },
             {
