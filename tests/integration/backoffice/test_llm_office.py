@@ -29,8 +29,8 @@ PROVIDER = {
 }  # fmt: skip
 MODEL = {
     "model_id": "gpt-x", "description": "", "context_window": "8000", "max_output_tokens": "500",
-    "supports_tools": "on", "parameters": '{"temperature": 0.2}', "input_usd": "2.5", "output_usd": "10",
-    "enabled": "on",
+    "modalities": "text", "supports_tools": "on", "parameters": '{"temperature": 0.2}', "input_usd": "2.5",
+    "output_usd": "10", "enabled": "on",
 }  # fmt: skip
 
 
