@@ -116,11 +116,13 @@ def _fernet() -> MultiFernet:
 
 @lru_cache(maxsize=8)
 def _fernet_of(listed: str, secret: str) -> MultiFernet:
+    """Of the listed keys the first encrypts. The one made from the secret comes last: what it encrypted, before
+    anybody listed a key, stays readable until it is rotated."""
     names = [name.strip() for name in listed.split(",") if name.strip()]
-    return MultiFernet([Fernet(name) for name in names] or [Fernet(_derived(secret))])
+    return MultiFernet([Fernet(name) for name in (*names, _derived(secret))])
 
 
 def _derived(secret: str) -> bytes:
-    """A Fernet key from the platform's secret: for development, where nobody set one."""
+    """A Fernet key from the platform's secret: for where nobody set one."""
     made = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"providers' keys").derive(secret.encode())
     return base64.urlsafe_b64encode(made)

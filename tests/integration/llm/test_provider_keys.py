@@ -51,25 +51,41 @@ def test_a_stored_key_is_not_in_the_row_and_only_the_engines_role_reads_it(tenan
 def test_rotation_moves_all_keys_to_the_first_key_and_names_what_cannot_be_read(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    derived = with_key(tenant.id)
-    made_with_secret = ciphertext(derived)
+    gone, old, new = (Fernet.generate_key().decode() for _ in range(3))
+    monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", gone)
+    lost = with_key(tenant.id)
+    made_with_gone = ciphertext(lost)
     monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", old)
     one, other = with_key(tenant.id), with_key(tenant.id)
     before = ciphertext(one)
 
     monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", f"{new},{old}")
     said = StringIO()
-    with pytest.raises(CommandError, match=str(derived.id)):  # the key it was made with is not among them
+    with pytest.raises(CommandError, match=str(lost.id)):  # the key it was made with is not among them
         call_command("rotate_provider_keys", stdout=said)
     monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", new)
 
     assert int(said.getvalue().split()[0]) >= 2
     assert ciphertext(one) != before
     assert [keys.read_key(provider.id, PLACE) for provider in (one, other)] == [KEY, KEY]
-    assert ciphertext(derived) == made_with_secret
+    assert ciphertext(lost) == made_with_gone
     with pytest.raises(keys.KeyUnreadable):
-        keys.read_key(derived.id, PLACE)
+        keys.read_key(lost.id, PLACE)
+
+
+@pytest.mark.requirement("llm:provider-keys-rotated")
+def test_a_key_from_before_anybody_listed_one_stays_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    provider_id, url = uuid4(), "https://models.example/v1"
+    monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", "")
+    before = keys.sealed(provider_id, url, KEY)
+
+    monkeypatch.setattr(django_settings, "LLM_ENCRYPTION_KEYS", Fernet.generate_key().decode())
+    read, rotated = keys.opened(before, provider_id, url), keys.reencrypted(before, provider_id)
+    monkeypatch.setattr(django_settings, "SECRET_KEY", "another secret of the platform")
+
+    assert read == keys.opened(rotated, provider_id, url) == KEY
+    with pytest.raises(keys.KeyUnreadable):
+        keys.opened(before, provider_id, url)
 
 
 @pytest.mark.requirement("llm:provider-keys-encrypted")
