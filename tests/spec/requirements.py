@@ -377,6 +377,18 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:118": ("security 118", "A key follows nothing to another host; no request says where a call goes."),
     "security:121": ("security 121", "A ciphertext elsewhere than in its own row, or touched, opens nothing."),
     "security:62": ("security 62", "Naughty strings are stored exactly and read back as they were, everywhere."),
+    "security:65": ("security 65", "No spelling of a write passes as a query."),
+    "security:66": ("security 66", "Comments hide nothing of a query, and are text inside strings."),
+    "security:68": ("security 68", "No escape, invisible or look-alike character spells a word of a query."),
+    "security:73": ("security 73", "No query loads a file or an address."),
+    "security:75": ("security 75", "No query makes, reads or loads a module of the graph's server."),
+    "security:76": ("security 76", "No query runs a string as another query."),
+    "security:77": ("security 77", "No query reaches files or the network through a procedure."),
+    "security:78": ("security 78", "No query writes through a procedure."),
+    "security:79": ("security 79", "Procedures stay closed under every alias, quotation and case."),
+    "security:81": ("security 81", "No statement of administration passes as a query."),
+    "security:83": ("security 83", "One statement is sent at a time."),
+    "security:84": ("security 84", "Depth, nesting and size of queries are bounded, and no text breaks the parser."),
 }
 
 LLM: dict[str, tuple[str, str]] = {

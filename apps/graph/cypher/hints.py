@@ -74,13 +74,10 @@ def _instead(token: Token, before: list[Token], expected: frozenset[str], reads:
         return f"{word} writes, and this path only reads: leave it out, or propose the change to an administrator"
     if word in _INSTEAD and "NAME" not in expected:
         return _INSTEAD[word]
-    if type_ == "$END" and not before:
-        return "There is no query here: one begins with MATCH and ends with RETURN"
-    if not before and word.isidentifier():
-        return (
-            f"{word} is no beginning of a query: statements of administration are not available; a query begins with "
-            "MATCH, OPTIONAL MATCH, UNWIND, WITH, CALL { or RETURN"
-        )
+    if not before and (type_ == "$END" or word.isidentifier()):
+        return _no_beginning(word, reads)
+    if not reads and "_CREATE" in expected and word in ("", "RETURN"):
+        return "A change writes something before it returns: CREATE, MERGE, SET, REMOVE or DELETE"
     if previous == "_DOT" and type_ in _CALLS:
         return f"Functions with a dot in their name, such as {_dotted(before)}{token.value}( ), are not available"
     if type_ == "SHORTEST":
@@ -92,6 +89,17 @@ def _instead(token: Token, before: list[Token], expected: frozenset[str], reads:
     if type_ == "_RBRACE" and expected == {"_COLON"}:
         return "Parameters are written $name, maps {key: value}"
     return _in_pattern(token, word, before, expected) or _in_expression(type_, word, before, expected)
+
+
+def _no_beginning(word: str, reads: bool) -> str:
+    if reads:
+        what, how = "query", "MATCH, OPTIONAL MATCH, UNWIND, WITH, CALL { or RETURN"
+    else:
+        what, how = "change", "MATCH, UNWIND, WITH, CREATE or MERGE"
+    if not word:
+        return f"There is no {what} here: one begins with {how}"
+    begins = f"a {what} begins with {how}"
+    return f"{word} is no beginning of a {what}: statements of administration are not available; {begins}"
 
 
 def _in_pattern(token: Token, word: str, before: list[Token], expected: frozenset[str]) -> str | None:
