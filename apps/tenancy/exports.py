@@ -8,9 +8,10 @@ import json
 import os
 import re
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -54,10 +55,15 @@ def path_of(name: str) -> Path:
     return path
 
 
-def export_tenant(tenant: Tenant, checkpoint: Callable[[], None]) -> Export:
-    """Write everything of the tenant to EXPORTS_DIR. Call it again after a crash: nothing half done is ever taken."""
-    name = f"{re.sub('[^a-z0-9_-]', '-', tenant.slug.lower())}-{tenant.id.hex}.zip"
-    part = directory() / f"{name}.{uuid4().hex}.part"
+def export_tenant(
+    tenant: Tenant, checkpoint: Callable[[], None], others: Mapping[str, Iterable[str]] = MappingProxyType({})
+) -> Export:
+    """Write everything of the tenant to EXPORTS_DIR. Call it again after a crash: nothing half done is ever taken.
+
+    ``others``: name -> JSON objects, of what is kept elsewhere than in tables.
+    """
+    file_name = f"{re.sub('[^a-z0-9_-]', '-', tenant.slug.lower())}-{tenant.id.hex}.zip"
+    part = directory() / f"{file_name}.{uuid4().hex}.part"
     counts: dict[str, int] = {}
     digests: dict[str, str] = {}
     try:
@@ -66,16 +72,18 @@ def export_tenant(tenant: Tenant, checkpoint: Callable[[], None]) -> Export:
                 for table in sorted(owned_tables(tenant.id), key=lambda table: table.name):
                     lines = rows_as_json(tenant.id, table)
                     counts[table.name], digests[table.name] = _add(archive, table.name, lines, checkpoint)
+                for name, lines in others.items():
+                    counts[name], digests[name] = _add(archive, name, lines, checkpoint)
                 accounts = (json.dumps(account) for account in accounts_of(tenant.id))
                 counts["users"], digests["users"] = _add(archive, "users", accounts, checkpoint)
                 archive.writestr("manifest.json", json.dumps(_manifest(tenant, counts, digests), indent=2))
             file.flush()
             os.fsync(file.fileno())
-        part.rename(directory() / name)
+        part.rename(directory() / file_name)
         _sync_directory()
     finally:
         part.unlink(missing_ok=True)
-    return Export(name, _sha256(directory() / name), counts)
+    return Export(file_name, _sha256(directory() / file_name), counts)
 
 
 def _add(archive: zipfile.ZipFile, table: str, lines: Iterable[str], checkpoint: Callable[[], None]) -> tuple[int, str]:

@@ -53,6 +53,7 @@ GRAPH: dict[str, tuple[str, str]] = {
     ),
     "graph:import-own-tenant": ("security 97", "No file can name or change another tenant's node."),
     "graph:counts": ("issue 5", "Nodes and relationships of a tenant are counted by label and type."),
+    "graph:erased-with-tenant": ("SPEC 9.1", "A deleted tenant's graph is exported and erased with it."),
     "graph:transfer-exact": ("issue 5", "What an export writes, an import reads back the same, whatever is in it."),
     "graph:import-cypher-runs-nothing": (
         "security 97",

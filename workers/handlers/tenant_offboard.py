@@ -11,6 +11,7 @@ from uuid import UUID
 
 import redis
 
+from apps.graph import erasure
 from apps.identity import services as accounts
 from apps.identity.principal import ADMIN_SCOPE, Principal
 from apps.jobs import selectors as job_selectors
@@ -99,7 +100,8 @@ def _end_jobs(job: Execution, actor: Principal, tenant_id: UUID) -> None:
 def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, Any]:
     """What the tenant's row says of its export; makes it first if there is none. Erasing begins only after that."""
     if tenant.offboarding is None:
-        export = exports.export_tenant(tenant, job.checkpoint).as_json()
+        others = {"graph": erasure.lines(tenant.id)}
+        export = exports.export_tenant(tenant, job.checkpoint, others).as_json()
         services.note_export(tenant.id, export, by=actor)
         return export
     known: dict[str, Any] = tenant.offboarding
@@ -107,7 +109,7 @@ def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, 
 
 
 def _erase(job: Execution, actor: Principal, tenant_id: UUID, export: dict[str, Any]) -> tuple[dict[str, int], int]:
-    erased: dict[str, int] = {}
+    erased = {"graph": erasure.erase(tenant_id, job.checkpoint)}
     accounts_erased = 0
     for last in (False,) * (ERASE_ROUNDS - 1) + (True,):
         for table in ownership.owned_tables(tenant_id):

@@ -54,8 +54,8 @@ class _Export:
 
     def _begin(self) -> None:
         """Go on from what was saved, or from nothing. What was written beyond that is cut off."""
-        saved = progress.read(self.saved_in, self.identity) if self.part.exists() else None
-        if saved is None:
+        saved = progress.read(self.saved_in, self.identity)
+        if saved is None or not self._holds(saved["sizes"]):
             shutil.rmtree(self.part) if self.part.is_dir() else self.part.unlink(missing_ok=True)
             if self.format.is_directory:
                 self.part.mkdir(mode=0o700)
@@ -65,6 +65,13 @@ class _Export:
         self.state = saved
         for file in self.part.iterdir() if self.format.is_directory else [self.part]:
             os.truncate(file, saved["sizes"].get(file.name if self.format.is_directory else "", 0))
+
+    def _holds(self, sizes: dict[str, int]) -> bool:
+        """Whether the files are as long as they are said to be: after a power cut they may not be."""
+        files = {name: self._file(name) for name in sizes}
+        return self.part.exists() and all(
+            file.exists() and file.stat().st_size >= sizes[name] for name, file in files.items()
+        )
 
     def _write_section(self, number: int, section: Section) -> None:
         name = self.format.file_name(section)

@@ -110,7 +110,7 @@ def test_an_import_that_was_killed_goes_on_and_ends_in_the_same_graph(
     spawn: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
 ) -> None:
     tenant, file = make_tenant(), tmp_path / "big.jsonl"
-    records = list(generate(60, seed=5, uid=str))
+    records = list(generate(40, seed=5, uid=str))
     file.write_text(lines_of(records))
     progress = tmp_path / "big.jsonl.progress"
 

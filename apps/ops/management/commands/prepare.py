@@ -21,7 +21,10 @@ class Command(BaseCommand):
             "--graph-wait-s", type=float, default=0.0, help="How long to wait for a graph that is starting."
         )
         parser.add_argument(
-            "--graph-users", type=int, default=0, help="Seed the demo tenants' graphs with this many users; 0: not."
+            "--graph-users",
+            type=int,
+            default=0,
+            help="Seed the first demo tenant's graph with this many users, the other with few.",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -45,7 +48,8 @@ class Command(BaseCommand):
             call_command("seed_demo", stdout=self.stdout)
             if is_laid and options["graph_users"]:
                 for slug in demo.TENANTS:
-                    call_command("seed_graph", tenant=slug, users=options["graph_users"], stdout=self.stdout)
+                    users = options["graph_users"] // (1 if slug == settings.PLATFORM_TENANT else 8) or 1
+                    call_command("seed_graph", tenant=slug, users=users, stdout=self.stdout)
 
     def _lay_graph(self, wait_s: float) -> bool:
         """The platform works without the graph: what keeps it from being laid is only said."""
