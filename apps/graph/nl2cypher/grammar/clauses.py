@@ -1,9 +1,10 @@
 """What is said of a noun: relative clauses, participles, prepositions, conditions."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from apps.graph.nl2cypher.grammar import conditions, roads
-from apps.graph.nl2cypher.grammar.applying import linked, with_values
+from apps.graph.nl2cypher.grammar.applying import linked, with_test, with_values
 from apps.graph.nl2cypher.grammar.frames import Quantity, Test, Thing
 from apps.graph.nl2cypher.grammar.reader import Found, Reader
 
@@ -20,10 +21,11 @@ def modifiers(read: Reader, thing: Thing, at: int) -> Found:
         yield from conditions.moments(read, thing, start, negated)
         yield from conditions.having(read, thing, start, negated)
         yield from _having(read, thing, start, negated)
+        yield from _being(read, thing, start, negated)
         if not negated:
+            yield from _prepositions(read, thing, start)
             yield from conditions.whose(read, thing, start)
             yield from conditions.texts(read, thing, start)
-    yield from _prepositions(read, thing, at)
 
 
 def quantified(read: Reader, at: int) -> Iterator[tuple[Thing, Quantity, int, int]]:
@@ -72,6 +74,25 @@ def _values(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
         for made, end in _valued(read, thing, start, negated, place=False):
             if read.starts(end - 1, "STATEWORD"):  # "with failed status"
                 yield made, end
+
+
+def _being(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
+    """``(tasks that) are blast tasks``, ``(jobs) were run``, ``(tasks) other than completed``."""
+    if at and read.starts(at - 1, "BE") and not negated:
+        for other, end in read.things(at):
+            if other.label == thing.label and not other.named and thing.kind in (None, other.kind):
+                yield replace(
+                    thing, kind=other.kind or thing.kind, tests=(*thing.tests, *other.tests),
+                    links=(*thing.links, *other.links), role=thing.role or other.role,
+                ), end  # fmt: skip
+        if thing.label == "Task":
+            for _, end in read.take(at, "BEGUN"):
+                yield thing, end  # every task was run
+    for tag, end in read.take(at, "ADJ"):
+        for made in read.attempt(end, with_test, thing, tag.value[0], Test(*tag.value)) if not negated else ():
+            yield made, end
+    for _, start in read.take(at, "NE"):
+        yield from _valued(read, thing, start, not negated, place=False)
 
 
 def _valued(read: Reader, thing: Thing, at: int, negated: bool, *, place: bool) -> Found:
@@ -141,6 +162,16 @@ def _name_as(read: Reader, thing: Thing, at: int, label: str, verb: str | None, 
             yield made, end
 
 
+def _unspoken(read: Reader, thing: Thing, at: int) -> list[tuple[Thing, int]]:
+    """A bare name that did something with a task can only be a user's."""
+    if thing.label != "Task":
+        return []
+    return [
+        (Thing("User", "user", tests=(Test("name", "named", tag.text),), named=True, plural=False), end)
+        for tag, end in read.take(at, "QUOTED", "NAME")
+    ]
+
+
 def _begins_with_noun(read: Reader, at: int, label: str) -> bool:
     """Whether the words begin with the label's own noun, and go on with more than ``of``."""
     return any(
@@ -150,12 +181,17 @@ def _begins_with_noun(read: Reader, at: int, label: str) -> bool:
 
 
 def _agents(read: Reader, thing: Thing, at: int) -> Found:
-    """``(files that) user X produced``: the thing is what was done."""
-    for agent, after in read.things(at):
+    """``(files that) user X produced``, ``(files) does task X have``: the thing is what was done or is had."""
+    agents = [*read.things(at), *_unspoken(read, thing, at)]
+    for agent, after in agents:
+        if at and read.starts(at - 1, "DO"):
+            for _, end in read.take(after, "HAVE"):
+                for made in read.attempt(end, linked, thing, agent, None):
+                    yield made, end
         for start in dict.fromkeys([after, *(end for _, end in read.take(after, "NOT"))]):
             for tag, end in read.take(start, "VERB"):
                 verb = str(tag.value)
-                if verb in ("EMPLOY", "WORK"):
+                if verb == "EMPLOY":
                     continue
                 if not roads.may_do(agent.label, verb) or not roads.may_be_done(thing.label, verb):
                     read.object_to(end, _no_deed(agent, verb, thing))

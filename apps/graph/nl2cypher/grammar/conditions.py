@@ -62,6 +62,16 @@ def _counted(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
 
 def compared(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
     """``larger than 10 MB``, ``over 2 hours``: the unit or the word says of which property."""
+    for took in read.after(at, "TOOK") if thing.label == "Task" else [at]:
+        yield from _compared(read, thing, took, negated)
+    for _, start in read.take(at, "BETWEEN"):
+        for low, _ in read.take(start, "NUM"):
+            name = _OF_UNIT.get(low.value.unit or "")
+            if name is not None and not negated:
+                yield from _between(read, thing, Tag("PROP", name, 0, name), at)
+
+
+def _compared(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
     for word, start in read.take(at, "GT", "GE", "LT", "LE"):
         for number, end in read.take(start, "NUM"):
             name = _OF_UNIT.get(number.value.unit or "") or _OF_COMPARATIVE.get(word.text.split()[0])
@@ -98,6 +108,9 @@ def periods(read: Reader, at: int) -> Iterator[tuple[str, Period, Period | None,
                 if word.text == "from" and word.kind == "IN":
                     relation = "IN"
                 yield relation, first.value, None, middle
+                if word.kind in ("IN", "SINCE"):
+                    for _, end in read.take(middle, "ONWARD"):
+                        yield "SINCE", first.value, None, end
 
 
 def texts(read: Reader, thing: Thing, at: int) -> Found:

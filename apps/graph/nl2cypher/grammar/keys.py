@@ -12,8 +12,9 @@ from apps.graph.nl2cypher.grammar.roads import neighbours, road
 CHARACTERS = {"year": 4, "month": 7, "day": 10}
 
 
-def keys(read: Reader, thing: Thing, at: int) -> Iterator[tuple[Key, int]]:
-    """Each key that the words from here on may mean for these things, and where it ends."""
+def keys(read: Reader, thing: Thing, at: int, *, one: bool = False) -> Iterator[tuple[Key, int]]:
+    """Each key that the words from here on may mean for these things, and where it ends. ``one``: a noun must be
+    singular: "by user" groups, "by users" says who."""
     for tag, end in read.take(at, "PERIODWORD"):
         found = _time_key(thing, str(tag.value))
         if found is not None:
@@ -26,6 +27,8 @@ def keys(read: Reader, thing: Thing, at: int) -> Iterator[tuple[Key, int]]:
             yield found, end
     for tag, end in read.take(at, "NOUN"):
         for other in read.attempt(end, phrases.noun_thing, tag):
+            if one and other.plural:
+                continue
             found = key_of(thing, other, None)
             if found is None:
                 read.object_to(end, no_road(thing.label, other.label, None))

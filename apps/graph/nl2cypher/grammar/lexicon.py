@@ -72,6 +72,9 @@ def phrases() -> dict[Phrase, tuple[Meaning, ...]]:
     for one in VOCABULARY["superlatives"]:
         for word in one["words"]:
             say(word, Meaning("SUP", (one["by"], one["descending"]), f"s:{one['by']}:{one['descending']}"))
+    for one in VOCABULARY["adjectives"]:
+        for word in one["words"]:
+            say(word, Meaning("ADJ", (one["property"], one["operator"]), f"a:{word}"))
     for period, words in VOCABULARY["periods"].items():
         for word in words:
             say(word, Meaning("PERIODWORD", period, f"period:{period}"))

@@ -12,7 +12,7 @@ from apps.graph.nl2cypher.grammar.lattice import Tag
 from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY, Noun
 from apps.graph.nl2cypher.grammar.reader import Reader, Things
 
-Before = tuple[tuple[str, ...] | str, ...]  # listed values, or a role
+Before = tuple[tuple[str, ...] | str | Test, ...]  # listed values, a role, or what an adjective says
 ALWAYS_PLURAL = ("people", "who")
 
 
@@ -54,7 +54,9 @@ def noun_thing(tag: Tag, before: Before = ()) -> Thing:
     if noun.test is not None:
         thing = applying.with_values(thing, (noun.test[1],))
     for one in before:
-        if isinstance(one, tuple):
+        if isinstance(one, Test):
+            thing = applying.with_test(thing, one.property, one)
+        elif isinstance(one, tuple):
             thing = applying.with_values(thing, one, place=True)
         elif thing.label != "File":
             raise Objection(f"A {thing.label} is no {one} of a task; files are.")
@@ -72,6 +74,9 @@ def _before(read: Reader, at: int) -> list[tuple[Before, int]]:
     found: list[tuple[Before, int]] = [((), at)]  # nothing first: a "fasta file" is a noun, no file with that ending
     for values, end in read.values(at):
         found += [((values, *more), last) for more, last in _before(read, end)]
+    for tag, end in read.take(at, "ADJ"):
+        test = Test(*tag.value)
+        found += [((test, *more), last) for more, last in _before(read, end)]
     for tag, end in read.take(at, "ROLE"):
         found += [((str(tag.value), *more), last) for more, last in _before(read, end)]
     return found

@@ -11,7 +11,6 @@ from apps.graph.nl2cypher.grammar.frames import (
     Existing,
     Figure,
     Groups,
-    Key,
     Listing,
     Meaning,
     Pairs,
@@ -41,7 +40,12 @@ def _beginnings(read: Reader) -> list[int]:
     found = [0]
     for start in found:
         found += [end for _, end in read.take(start, "LIST", "WHICH") if end not in found]
-    return sorted(found, reverse=True) if len(found) < 4 else found[::-1]
+        for tag, end in read.take(start, "PER"):
+            if start and tag.text in ("each", "every") and end not in found:  # "list every user"
+                found.append(end)
+        for _, which in read.take(start, "IN", "AT") if start == 0 else ():
+            found += [end for _, end in read.take(which, "WHICH") if end not in found]
+    return found[::-1]
 
 
 def _endings(read: Reader, at: int) -> list[int]:
@@ -60,6 +64,16 @@ def _counting(read: Reader, at: int) -> Meanings:
     for thing, after in read.things(at):
         for _, end in read.take(after, "COUNT"):  # "tasks started in 2024, how many"
             yield Counting(thing), end
+    for thing, after in _counted_nouns(read, at):
+        yield Counting(thing), after
+
+
+def _counted_nouns(read: Reader, at: int) -> Iterator[tuple[Thing, int]]:
+    """``task count``, ``count of experiments``: the noun before the word, what is said of it after."""
+    for thing, after in phrases.nouns(read, at):
+        for tag, start in read.take(after, "COUNT"):
+            if tag.text == "count":
+                yield from phrases.said_of(read, thing, start)
 
 
 def _counting_values(read: Reader, at: int) -> Meanings:
@@ -76,6 +90,11 @@ def _existing(read: Reader, at: int) -> Meanings:
         for again in read.after(start, "ANY"):
             for thing, end in read.things(again):
                 yield Existing(thing), end
+    for _, start in read.take(at, "DO", "BE", "HAVE"):  # "is any task running"
+        for _, again in read.take(start, "ANY"):
+            for thing, end in read.things(again):
+                if not thing.bare:
+                    yield Existing(thing), end
     for _, start in read.take(at, "DO", "BE", "HAVE"):  # "did user X run ...", "is task X failed"
         for bare, after in phrases.nouns(read, start):
             if bare.named:
@@ -87,10 +106,10 @@ def _existing(read: Reader, at: int) -> Meanings:
 def _groups(read: Reader, at: int) -> Meanings:
     """``tasks per user``, ``how many tasks does each user run``, ``for each status count the tasks``."""
     for counted in read.after(at, "COUNT", "NUMBEROF"):
-        for thing, after in read.things(counted):
+        for thing, after in [*read.things(counted), *_counted_nouns(read, counted)]:
             for there in [after, *_endings(read, after)]:
-                for _, start in read.take(there, "PER", "BYKEY"):
-                    for key, end in keys(read, thing, start):
+                for word, start in read.take(there, "PER", "BYKEY"):
+                    for key, end in keys(read, thing, start, one=word.text == "by"):
                         yield from rankings.ordered_groups(read, thing, key, end)
             for do in read.after(after, "DO", "BE"):
                 yield from _each(read, thing, do, after)
@@ -131,8 +150,8 @@ def _figures(read: Reader, at: int) -> Meanings:
             function = word.kind.lower()
             for found in _with_number(read, thing, name, end):
                 figure = Figure(function, name, found)  # type: ignore[arg-type]
-                for _, again in read.take(end, "PER", "BYKEY"):
-                    for key, last in keys(read, found, again):
+                for by, again in read.take(end, "PER", "BYKEY"):
+                    for key, last in keys(read, found, again, one=by.text == "by"):
                         yield Figure(function, name, found, key), last  # type: ignore[arg-type]
                 yield figure, end
 
@@ -197,6 +216,20 @@ def _values(read: Reader, at: int) -> Meanings:
             if asks_for_values and not thing.named:
                 for found in _with_property(read, thing, name, end):
                     yield Values(name, found), end
+
+
+def _values_of(read: Reader, at: int) -> Meanings:
+    """``which chromosome is gene X on``, ``(in) which journals did the publications appear``."""
+    for names, after in _names(read, at):
+        for be in read.after(after, "BE", "DO"):
+            for of in read.after(be, "OF", "IN") if be != after else []:
+                for thing, end in read.things(of):
+                    for last in dict.fromkeys([*read.after(end, "IN", "AT"), *read.after(end, "PUBLISHED")]):
+                        if thing.named:
+                            yield from _columns(read, thing, names, last)
+                        elif len(names) == 1:
+                            for found in _with_property(read, thing, names[0], last):
+                                yield Values(names[0], found), last
 
 
 def _endings_differ(read: Reader, end: int) -> bool:
@@ -306,8 +339,6 @@ def _listing(read: Reader, at: int) -> Meanings:
 
 
 FORMS: tuple[Callable[[Reader, int], Meanings], ...] = (
-    _groups, rankings.most_linked, rankings.superlatives, rankings.commonest, _figures, _counting, _counting_values,
-    _existing, _pairs, _doubles, _routes, _values, _properties, _listing,
+    _groups, rankings.most_linked, rankings.superlatives, rankings.superlatives_after, rankings.commonest, _figures, _counting, _counting_values,
+    _existing, _pairs, _doubles, _routes, _values, _values_of, _properties, _listing,
 )  # fmt: skip
-
-__all__ = ["FORMS", "Key", "meanings"]

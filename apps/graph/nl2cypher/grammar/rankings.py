@@ -64,6 +64,19 @@ def superlatives(read: Reader, at: int) -> Meanings:
                             yield Listing(owner, order=order, descending=word.kind == "MAX", limit=limit), end
 
 
+def superlatives_after(read: Reader, at: int) -> Meanings:
+    """``which file is the biggest``, ``which 5 tasks took longest``, ``which task was started last``."""
+    for number, start in _numbers(read, at):
+        for thing, after in read.things(start):
+            for be in dict.fromkeys([*read.after(after, "BE", "TOOK")]):
+                for begun in read.after(be, "BEGUN", "PUBLISHED", "MADE"):
+                    for tag, end in read.take(begun, "SUP") if be != after else ():
+                        for by in read.attempt(end, _ranked, thing, tag.value[0]):
+                            limit = number or (SEVERAL if thing.plural else 1)
+                            order = _order_of(by, tag.value[0])
+                            yield Listing(by, order=order, descending=tag.value[1], limit=limit), end
+
+
 def most_linked(read: Reader, at: int) -> Meanings:
     """``users with the most tasks``, ``which user ran the most tasks``, ``top 5 users by number of tasks``."""
     for number, start in _numbers(read, at):
@@ -86,6 +99,12 @@ def commonest(read: Reader, at: int) -> Meanings:
     for number, start in _numbers(read, at):
         for word, prop_at in read.take(start, "COMMON", "RARE"):
             for again, name_at in _numbers(read, prop_at):
+                for thing, prop in phrases.nouns(read, name_at):  # "the most common sample organism"
+                    for tag, end in read.take(prop, "PROP"):
+                        key = property_key(thing, str(tag.value))
+                        if key is not None:
+                            limit = number or again or 1
+                            yield Groups(thing, key, descending=word.kind == "COMMON", limit=limit), end
                 for tag, after in read.take(name_at, "PROP"):
                     limit = number or again or 1
                     for of, end in _owners(read, str(tag.value), after):
@@ -96,6 +115,12 @@ def commonest(read: Reader, at: int) -> Meanings:
         for of, middle in _owners(read, str(tag.value), after):
             for be in read.after(middle, "BE"):
                 for word, end in read.take(be, "COMMON", "RARE"):
+                    key = property_key(of, str(tag.value))
+                    if key is not None:
+                        yield Groups(of, key, descending=word.kind == "COMMON", limit=1), end
+        for _, be in read.take(after, "BE"):  # "which organism is most common among samples"
+            for word, start in read.take(be, "COMMON", "RARE"):
+                for of, end in _owners(read, str(tag.value), start):
                     key = property_key(of, str(tag.value))
                     if key is not None:
                         yield Groups(of, key, descending=word.kind == "COMMON", limit=1), end
@@ -172,6 +197,3 @@ def _order_of(thing: Thing, by: str) -> str:
 
 def _sortable(read: Reader, thing: Thing, name: str, at: int) -> Iterator[Thing]:
     yield from read.attempt(at, _ranked, thing, name)
-
-
-__all__ = ["Meanings", "commonest", "most_linked", "ordered_groups", "ordered_list", "phrases", "superlatives"]

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_PIECES = 80
-TRANSPOSED_FROM, CHANGED_FROM, CHANGED_TWICE_FROM = 4, 6, 10  # letters a word needs before a slip in it is believed
+TRANSPOSED_FROM, MISSED_FROM, CHANGED_FROM, CHANGED_TWICE_FROM = 4, 5, 6, 10
+"""Letters a word needs before a slip in it is believed: two swapped, one missing or too many, one wrong, two wrong."""
 
 _PIECE = re.compile(
     r"""(?P<quoted>"[^"]*"|“[^”]*”|«[^»]*»|`[^`]*`|(?<!\w)'[^']+'(?!\w)|(?<!\w)‘[^’]+’(?!\w))"""
@@ -72,7 +73,8 @@ def slip(word: str, known: Iterable[str]) -> str | None:
         if other[0] != word[0] or abs(len(other) - len(word)) > allowed or len(other) < TRANSPOSED_FROM:
             continue
         swapped = _is_swap(word, other)
-        if not swapped and min(len(word), len(other)) < CHANGED_FROM:
+        least = CHANGED_FROM if len(word) == len(other) else MISSED_FROM
+        if not swapped and min(len(word), len(other)) < least:
             continue
         distance = 1 if swapped else _distance(word, other)
         if distance <= allowed:
