@@ -1,36 +1,34 @@
-"""Questions of runs to the graph: the Answer of apps/graph/asking.py as JSON, never larger than a tape keeps."""
+"""Questions of runs to the graph, in words or in Cypher: answers as JSON, never larger than a tape keeps."""
 
-from dataclasses import asdict, replace
-from importlib import import_module
+import re
+from dataclasses import asdict
 from typing import Any
 
 from pydantic_core import to_json
 
 from apps.agents.tape import ANSWER_BYTES
-from apps.graph import queries
+from apps.graph import asking, queries
+from apps.graph.asking import OnBehalf
 from apps.graph.gate.verdict import GateRefusal
 from apps.identity.principal import Principal
 
 ROOM_BYTES = 8 * 1024  # for what the tape puts around it
+ROWS = 200
+_CYPHER = re.compile(r"\s*(?:(?:optional\s+)?match\s*\(|unwind\s+\S+\s+as\b|call\s*(?:\{|\w+\.))", re.IGNORECASE)
 
 
-def ask(principal: Principal, question: str, *, explain: bool, model: str | None) -> dict[str, Any]:
-    """The answer, or the refusal, as a dict. With ``explain`` the query is written and its plan shown; nothing runs.
+def ask(
+    principal: Principal, question: str, *, explain: bool, model: str | None, behalf: OnBehalf | None = None
+) -> dict[str, Any]:
+    """The answer, or the refusal, as a dict (apps/graph/nl2cypher/types.py, Answer). ``explain``: nothing runs.
 
-    PlatformError where the graph cannot be asked.
+    PlatformError where the graph, or a model for it, cannot be asked.
     """
-    asking: Any = import_module("apps.graph.asking")
-    if not explain:
-        return _plain(asking.ask(principal, question, model=model))
-    written = asking.write(principal, question, model=model)
-    if written.refused or not written.cypher:
-        return _plain(written)
-    try:
-        explained = queries.explain(principal, written.cypher, written.parameters)
-    except GateRefusal as refusal:
-        said = {"stage": "validate", "layer": refusal.layer, "reason": refusal.message, "hint": refusal.hint}
-        return _plain(written) | {"refused": True, "refusal": said}
-    return _plain(replace(written, plan=explained.plan.text, mode="explain"))
+    if _CYPHER.match(question):
+        return _of_query(principal, question.strip(), explain=explain)
+    answer = asking.ask(principal, question, model=model, explain=explain, behalf=behalf)
+    said = asdict(answer)
+    return said | {"parameters": queries.shown(said["parameters"])}
 
 
 def bounded(answer: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +42,22 @@ def bounded(answer: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _plain(answer: Any) -> dict[str, Any]:
-    said = asdict(answer)
-    return said | {"parameters": queries.shown(said["parameters"])}
+def _of_query(principal: Principal, cypher: str, *, explain: bool) -> dict[str, Any]:
+    """The same for a query that the person wrote."""
+    said: dict[str, Any] = {"question": cypher, "mode": "explain" if explain else "run", "source": "written"}
+    try:
+        if explain:
+            explained = queries.explain(principal, cypher, {})
+            passed, plan = explained.passed, explained.plan.text
+            return said | {"cypher": passed.text, "parameters": queries.shown(passed.parameters), "plan": plan}
+        page = queries.run(principal, cypher, {}, limit=ROWS)
+    except GateRefusal as refusal:
+        why = {"stage": "validate", "layer": refusal.layer, "reason": refusal.message, "hint": refusal.hint}
+        return said | {"cypher": cypher, "refused": True, "refusal": why}
+    return said | {
+        "cypher": page.passed.text,
+        "parameters": queries.shown(page.passed.parameters),
+        "columns": list(page.rows.columns),
+        "rows": page.rows.rows,
+        "truncated": page.rows.truncated,
+    }

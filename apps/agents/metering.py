@@ -1,6 +1,7 @@
 """What the calls of one place took, for its step's row and the run's metrics (contract 3.4)."""
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.agents.tape import Taken
@@ -44,13 +45,27 @@ class Meter:
              "from_tape": taken.from_tape}
         )  # fmt: skip
 
-    def called(self, name: str, taken: Taken, latency_ms: float | None = None) -> None:
-        """A tool, or the graph, answered."""
+    def models_of_graph(self, models: Sequence[Mapping[str, Any]], *, from_tape: bool) -> None:
+        """Models that were asked on the way to an answer of the graph."""
+        for said in models:
+            usage = said["usage"]
+            tokens = usage["input_tokens"] + usage["output_tokens"]
+            self._tokens += tokens
+            self._cost += said["nano_usd"]
+            self._llm.append(
+                {"model": said["instance"], "provider": said["provider"], "purpose": said["purpose"],
+                 "latency_ms": said["latency_ms"], "success": True, "input_tokens": usage["input_tokens"],
+                 "output_tokens": usage["output_tokens"], "total_tokens": tokens,
+                 "cost_usd": said["nano_usd"] / NANO_USD, "error": None, "from_tape": from_tape}
+            )  # fmt: skip
+
+    def called(self, name: str, taken: Taken, began: float) -> None:
+        """A tool, or the graph, answered; ``began`` by time.monotonic()."""
         said = taken.error
         self._tools.append(
             {
                 "name": name,
-                "latency_ms": latency_ms,
+                "latency_ms": round((time.monotonic() - began) * 1000, 3),
                 "success": said is None,
                 "error": said,
                 "from_tape": taken.from_tape,

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -13,6 +13,7 @@ from apps.agents.metering import Meter
 from apps.agents.model_answers import from_json, request_json, to_json
 from apps.agents.tape import DatabaseTape, Said, Tape
 from apps.agents.types import Ports, RunView, ToolAnswer
+from apps.graph.asking import OnBehalf
 from apps.identity import rbac
 from apps.identity.principal import Principal
 from apps.llm import gateway
@@ -59,7 +60,9 @@ class Doors(Protocol):
     """What is outside. One implementation asks; the other, in replays, has nobody to ask."""
 
     def complete(self, request: CompletionRequest, say: Say | None) -> CompletionResult: ...
-    def ask_graph(self, principal: Principal, question: str, *, explain: bool, model: str | None) -> dict[str, Any]: ...
+    def ask_graph(
+        self, principal: Principal, question: str, *, explain: bool, model: str | None, behalf: OnBehalf
+    ) -> dict[str, Any]: ...
     def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer: ...
 
 
@@ -74,8 +77,10 @@ class RealDoors:
                 say(piece)
         return pieces.result
 
-    def ask_graph(self, principal: Principal, question: str, *, explain: bool, model: str | None) -> dict[str, Any]:
-        return graph_door.ask(principal, question, explain=explain, model=model)
+    def ask_graph(
+        self, principal: Principal, question: str, *, explain: bool, model: str | None, behalf: OnBehalf
+    ) -> dict[str, Any]:
+        return graph_door.ask(principal, question, explain=explain, model=model, behalf=behalf)
 
     def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
         return run_tools.invoke(caller, name, arguments)
@@ -153,6 +158,7 @@ class _Calls:
     checkpoint: Callable[[], None]
     cancelled: Callable[[], bool] | None
     spent: Meter = field(default_factory=Meter)
+    began: float = field(default_factory=time.monotonic)
 
     def complete(
         self,
@@ -185,20 +191,13 @@ class _Calls:
 
         def ask(_: str) -> Said:
             self.checkpoint()
-            timed = self._timed(request)
+            timed = replace(request, deadline_s=self._left_s())
             try:
                 result = self.doors.complete(timed, hear if hearer is not None else None)
-            except CompletionCancelled:
-                self.checkpoint()
-                raise
-            except BudgetSpent as error:
-                if (exhausted := exhausted_by(error, self.view.budget)) is not None:
-                    raise exhausted from error
-                return Said(error=_error_of(error))
             except UnavailableError:
                 raise  # the books cannot be written: nothing to remember
             except PlatformError as error:
-                return Said(error=_error_of(error))
+                return Said(error=self._failure(error))
             return Said(to_json(result), None, result.usage.total_tokens, result.cost.nano_usd)
 
         taken = self.tape.answer("model", request_json(request), ask)
@@ -223,16 +222,30 @@ class _Calls:
         def ask(_: str) -> Said:
             self.checkpoint()
             self._reserve_call()
+            heard: list[CompletionResult] = []
+            behalf = OnBehalf(
+                self.view.run_id, gateway_budget(self.view.budget), self._left_s(), self.cancelled, heard.append
+            )
             try:
-                answer = self.doors.ask_graph(self.principal, question, explain=explain, model=model)
+                answer = self.doors.ask_graph(self.principal, question, explain=explain, model=model, behalf=behalf)
             except PlatformError as error:
-                return Said(error=_error_of(error))
-            return Said(graph_door.bounded(answer))
+                return Said(error=self._failure(error))
+            models = [
+                {"purpose": "graph", "usage": asdict(result.usage), "nano_usd": result.cost.nano_usd,
+                 "instance": result.instance, "provider": result.provider, "latency_ms": result.latency_ms}
+                for result in heard
+            ]  # fmt: skip
+            tokens = sum(result.usage.total_tokens for result in heard)
+            value = graph_door.bounded(answer) | {"models": models}
+            return Said(value, None, tokens, sum(result.cost.nano_usd for result in heard))
 
         began = time.monotonic()
         taken = self.tape.answer("graph", {"question": question, "explain": explain, "model": model}, ask)
         self.spent.called("graph.explain" if explain else "graph.ask", taken, began)
-        return {"error": taken.error} if taken.error is not None else taken.value
+        if taken.error is not None:
+            return {"error": taken.error}
+        self.spent.models_of_graph(taken.value.get("models") or [], from_tape=taken.from_tape)
+        return dict(taken.value)
 
     def invoke_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
         allowed = self.view.agent.tools
@@ -256,19 +269,24 @@ class _Calls:
     def _temperature(self) -> float | None:
         return self.view.temperature if self.view.temperature is not None else self.view.agent.temperature
 
-    def _timed(self, request: CompletionRequest) -> CompletionRequest:
+    def _left_s(self) -> float:
+        """Seconds that one call may take now."""
         left = self.meter.wall_left_s() if self.meter else None
-        bounds = [CALL_S, self.deadline_s, *([left] if left is not None else [])]
-        return replace(request, deadline_s=max(0.1, min(bounds)))
+        bounds = [CALL_S, self.deadline_s - (time.monotonic() - self.began), *([left] if left is not None else [])]
+        return max(0.1, min(bounds))
+
+    def _failure(self, error: PlatformError) -> dict[str, Any]:
+        """The failure as data; raises where the run itself must stop: cancelled, or its budget used up."""
+        if isinstance(error, CompletionCancelled):
+            self.checkpoint()
+        if isinstance(error, BudgetSpent) and (exhausted := exhausted_by(error, self.view.budget)) is not None:
+            raise exhausted from error
+        return {"code": error.code, "message": error.detail}
 
     def _reserve_call(self) -> None:
         if self.meter is not None:
             self.meter.wall_left_s()
             self.meter.reserve_call()
-
-
-def _error_of(error: PlatformError) -> dict[str, Any]:
-    return {"code": error.code, "message": error.detail}
 
 
 def _refused(code: str, message: str) -> ToolAnswer:

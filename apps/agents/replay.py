@@ -15,6 +15,7 @@ from apps.agents.phases.rights import principal_of
 from apps.agents.ports import Say, build
 from apps.agents.tape import Said, Taken, request_hash
 from apps.agents.types import Ports, RunView, ToolAnswer
+from apps.graph.asking import OnBehalf
 from apps.identity.principal import Principal
 from apps.llm.types import CompletionRequest, CompletionResult
 from kernel.pii.text import Mode
@@ -83,7 +84,9 @@ class NobodyToAsk:
     def complete(self, request: CompletionRequest, say: Say | None) -> CompletionResult:
         raise AssertionError("a replay asked a model")
 
-    def ask_graph(self, principal: Principal, question: str, *, explain: bool, model: str | None) -> dict[str, Any]:
+    def ask_graph(
+        self, principal: Principal, question: str, *, explain: bool, model: str | None, behalf: OnBehalf
+    ) -> dict[str, Any]:
         raise AssertionError("a replay asked the graph")
 
     def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:

@@ -15,7 +15,7 @@ from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
 from psycopg.types.numeric import Int8
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from kernel.errors import PlatformError
 from kernel.jsonb import json_text
@@ -27,7 +27,8 @@ REQUEST_HEAD_CHARS = 32_000
 KINDS = ("model", "tool", "graph")
 
 OF_PLACE: LiteralString = """
-SELECT request_hash, occurrence, answer, attempt, idempotency_key, answered_at IS NOT NULL AS is_answered
+SELECT request_hash, occurrence, answer::text AS answer, attempt, idempotency_key,
+    answered_at IS NOT NULL AS is_answered
 FROM run_tape WHERE run_id = %(run)s AND place = %(place)s
 """
 # Whatever is there already stays, unless it is an intent without an answer, or an earlier attempt's failure.
@@ -46,7 +47,7 @@ ON CONFLICT (run_id, request_hash, occurrence) DO UPDATE SET
         CASE WHEN news THEN EXCLUDED.answered_at ELSE run_tape.answered_at END
     FROM (SELECT EXCLUDED.answer IS NOT NULL AND (run_tape.answered_at IS NULL
         OR (run_tape.answer ? 'error' AND run_tape.attempt < EXCLUDED.attempt)) AS news) AS judged)
-RETURNING answer, idempotency_key
+RETURNING answer::text AS answer, idempotency_key
 """
 
 
@@ -153,7 +154,7 @@ class DatabaseTape:
     def _of_place(self) -> dict[tuple[str, int], dict[str, Any]]:
         if self._known is None:
             rows = tenant_statement(self.tenant_id, OF_PLACE, {"run": self.run_id, "place": self.place})
-            self._known = {(row["request_hash"], row["occurrence"]): row for row in rows}
+            self._known = {(row["request_hash"], row["occurrence"]): _read(row) for row in rows}
         return self._known
 
     def _stands(self, found: dict[str, Any]) -> bool:
@@ -168,7 +169,12 @@ class DatabaseTape:
             "cost": Int8(said.cost_nano_usd if said else 0),
         }
         (kept,) = tenant_statement(self.tenant_id, KEEP, values)
-        return kept
+        return _read(kept)
+
+
+def _read(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its answer as a value."""
+    return row | {"answer": None if row["answer"] is None else from_json(row["answer"])}
 
 
 def _taken(answer: dict[str, Any], *, from_tape: bool) -> Taken:

@@ -5,7 +5,10 @@ is the demo adapter's, no model is asked: the grammar generates, tables become s
 """
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -17,13 +20,27 @@ from apps.graph.results import Rows
 from apps.identity.principal import Principal
 from apps.llm import defaults, gateway
 from apps.llm.catalogue import catalogue_of
-from apps.llm.errors import CompletionError
-from apps.llm.types import CompletionRequest, Message
+from apps.llm.errors import BudgetSpent, CompletionCancelled, CompletionError
+from apps.llm.types import CompletionRequest, CompletionResult, Message, RunBudget
 from kernel.errors import ConflictError, NotFoundError, ValidationError
 
 MODEL_S = 30.0  # for a query, and as much for a summary
 MAX_TOKENS = 1_000
 DEMO = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class OnBehalf:
+    """The run that asks: its models' calls are on its books. ``heard`` gets each answer of a model.
+
+    When the run's budget or a caller's does not pay for a call, BudgetSpent comes out instead of a plainer answer.
+    """
+
+    run_id: UUID
+    run_budget: RunBudget | None = None
+    deadline_s: float = MODEL_S
+    cancelled: Callable[[], bool] | None = None
+    heard: Callable[[CompletionResult], None] | None = None
 
 
 def ask(
@@ -34,15 +51,15 @@ def ask(
     explain: bool = False,
     summarize: bool = True,
     row_limit: int | None = None,
+    behalf: OnBehalf | None = None,
 ) -> Answer:
     """The answer with the query and the rows it stands on, or a refused one with the reason. ``explain``: nothing runs.
 
     ``model``: name or id of a model instance; None: the default. ``summarize``: whether a model may put the rows into
     words. Errors of the door (apps/graph/errors.py) and an unknown model's NotFoundError are the caller's.
     """
-    return pipeline.answer(
-        question, ports_for(principal, model=model, row_limit=row_limit), explain=explain, summary_by_model=summarize
-    )
+    ports = ports_for(principal, model=model, row_limit=row_limit, behalf=behalf)
+    return pipeline.answer(question, ports, explain=explain, summary_by_model=summarize)
 
 
 def write(principal: Principal, question: str, *, model: str | None = None) -> Answer:
@@ -50,7 +67,9 @@ def write(principal: Principal, question: str, *, model: str | None = None) -> A
     return pipeline.write(question, ports_for(principal, model=model))
 
 
-def ports_for(principal: Principal, *, model: str | None = None, row_limit: int | None = None) -> Ports:
+def ports_for(
+    principal: Principal, *, model: str | None = None, row_limit: int | None = None, behalf: OnBehalf | None = None
+) -> Ports:
     """What the stages may call, in this caller's name."""
     wanted = min(row_limit or settings.GRAPH_ROW_LIMIT, settings.GRAPH_ROW_LIMIT)
 
@@ -71,7 +90,7 @@ def ports_for(principal: Principal, *, model: str | None = None, row_limit: int 
         return client.explain(passed.text, passed.parameters, timeout_s=passed.timeout_s).text
 
     def complete(prompt: Prompt) -> Said:
-        return _complete(principal, model, prompt)
+        return _complete(principal, model, prompt, behalf)
 
     return Ports(
         inspect=inspect,
@@ -95,7 +114,7 @@ def has_model(principal: Principal, model: str | None) -> bool:
     return default is not None and default[0].provider.type != DEMO
 
 
-def _complete(principal: Principal, model: str | None, prompt: Prompt) -> Said:
+def _complete(principal: Principal, model: str | None, prompt: Prompt, behalf: OnBehalf | None) -> Said:
     """One call of the gateway. ModelFailed when nobody answered, and when rules stood in for the model."""
     turns = (Message("system", prompt.system), Message("user", prompt.user))
     turns += tuple(Message(role, text) for role, text in prompt.turns)
@@ -110,10 +129,24 @@ def _complete(principal: Principal, model: str | None, prompt: Prompt) -> Said:
         deadline_s=MODEL_S,
         purpose=prompt.purpose,
     )
+    if behalf is not None:
+        request = replace(
+            request,
+            run_id=behalf.run_id,
+            run_budget=behalf.run_budget,
+            deadline_s=min(MODEL_S, behalf.deadline_s),
+            cancelled=behalf.cancelled,
+        )
     try:
         result = gateway.complete(request)
+    except (BudgetSpent, CompletionCancelled) as error:
+        if behalf is not None:
+            raise
+        raise ModelFailed(error.detail.rstrip(".")) from error
     except (CompletionError, ConflictError, NotFoundError, ValidationError) as error:
         raise ModelFailed(error.detail.rstrip(".")) from error
+    if behalf is not None and behalf.heard is not None:
+        behalf.heard(result)
     if result.provider_type == DEMO:
         raise ModelFailed("only the demo model is left")
     data: Any = result.data

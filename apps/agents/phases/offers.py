@@ -9,7 +9,8 @@ import re
 from apps.llm.language import words
 
 _DESTRUCTIVE = re.compile(
-    r"\b(?:detach\s+delete|delete|remove|erase|drop|wipe|destroy|purge|truncate|clear|reset|export|dump|overwrite|nuke"
+    r"\b(?:detach\s+delete|delet(?:e|ed|es|ing)|remov(?:e|ed|es|ing)|eras(?:e|ed|ing)|drop(?:ped|s)?|wiped?|destroy(?:ed)?"
+    r"|purged?|truncated?|clear(?:ed)?|reset|export(?:ed)?|dump(?:ed)?|overwrite|nuke"
     r"|cancella\w*|elimina\w*|rimuov\w*|distrugg\w*|svuota\w*|azzera\w*|esporta\w*|scarica\w*)\b(?:\s+out)?",
     re.IGNORECASE,
 )
@@ -18,6 +19,43 @@ _NAMED = words.term_set(
     " relationship"
 )
 _LEAST_WORDS, _MOST_CHARS = 2, 300
+
+
+_EXPLAINING = re.compile(
+    r"^\W*(?:please\s+|per\s+favore\s+)?(?:can\s+you\s+|could\s+you\s+|puoi\s+)?(?:(?:explain|show|describe|tell)(?:\s+me)?"
+    r"|spieg\w+|mostra\w*|descriv\w+|how|come|what|che\s+cosa|cosa)?\s*(?:"
+    r"(?:how|come)\s+(?:would\s+you|you\s+would|do\s+you|you|to|would\s+i|si\s+farebbe\s+a|si)?\s*|"
+    r"(?:would\s+(?:you|happen\s+if\s+(?:i|we|you|somebody))|happens\s+if\s+(?:i|we|you)|succede(?:rebbe)?\s+se)\s+|"
+    r"(?:the\s+)?(?:query|plan)\s+(?:that|which|to|for|of)\s+|la\s+query\s+(?:che|per)\s+|)",
+    re.IGNORECASE,
+)
+_PLAIN_VERBS = {
+    "lists": "list", "listing": "list", "counts": "count", "counting": "count", "counted": "count", "shows": "show",
+    "showing": "show", "finds": "find", "finding": "find", "returns": "list",
+    "conteresti": "quanti sono", "elenca": "elenca",
+    "cercheresti": "cerca", "troveresti": "trova", "elencheresti": "elenca", "contare": "quanti sono",
+}  # fmt: skip
+_CYPHER = re.compile(r"\b(?:optional\s+)?match\s*\(.{1,20000}?\breturn\b[^`]*", re.IGNORECASE | re.DOTALL)
+_NOT_RUN = re.compile(
+    r"[,;]?\s*\b(?:without\s+(?:running|executing)\s*(?:it|anything|the\s+query)?|but\s+(?:do\s+not|don't)\s+(?:run|execute)"
+    r"\s*(?:it)?|senza\s+eseguir\w+(?:\s+nulla)?|ma\s+non\s+eseguir\w+|dry[- ]run)\b",
+    re.IGNORECASE,
+)
+
+
+def explained(wish: str) -> str:
+    """What a request for an explanation is about, as a question: without "explain how you would", "without running it".
+
+    >>> explained("Explain how you would count the failed tasks, without running it")
+    'count the failed tasks'
+    """
+    if (query := _CYPHER.search(wish)) is not None:
+        return query.group(0).strip()
+    text = _NOT_RUN.sub("", " ".join(wish.split())[: _MOST_CHARS * 4])
+    rest = _EXPLAINING.sub("", text, count=1).strip(" ,:.?")
+    first, _, others = rest.partition(" ")
+    rest = f"{_PLAIN_VERBS.get(first.lower(), first)} {others}".strip()
+    return rest if len(words.words(rest)) >= _LEAST_WORDS else wish
 
 
 def selecting(wish: str) -> str:

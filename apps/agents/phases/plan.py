@@ -64,17 +64,24 @@ def _without_model(view: RunView, intent: Intent, text: str) -> tuple[Todo, ...]
 
 def _by_rules(view: RunView, intent: Intent, requests: list[str], text: str) -> tuple[Todo, ...]:
     if len(requests) == 1:
-        return (Todo(text, _kind_of(intent)),)
+        kind = _kind_of(intent)
+        return (Todo(_asked_of_graph(text) if kind == "explain" else text, kind),)
     todos: list[Todo] = []
     for request in requests:
         kind = _kind_of_part(view, intent, request, after_graph=any(todo.kind == "graph" for todo in todos))
         if kind == "graph" and todos and todos[-1].kind == "graph" and refers_back(request):
             todos[-1] = Todo(f"{todos[-1].task}, {request}", "graph")  # cannot be understood alone
         else:
-            todos.append(Todo(request, kind))
+            todos.append(Todo(_asked_of_graph(request) if kind == "explain" else request, kind))
     if len(todos) > 1 and all(todo.kind == "answer" for todo in todos):
         return (Todo(text, "answer"),)  # one answer covers a conversation's parts
     return tuple(todos)
+
+
+def _asked_of_graph(text: str) -> str:
+    """What is to be explained: a question that reads, even where the wish itself would not."""
+    about = offers.explained(text)
+    return offers.selecting(about) or about
 
 
 def _kind_of(intent: Intent) -> TodoKind:

@@ -58,11 +58,12 @@ def findings(view: RunView, *, before: int | None = None) -> list[Finding]:
 
 
 def _made_good(view: RunView, index: int, latest: Mapping[int, StepRecord]) -> bool:
-    """Whether the step failed and what reflection proposed in its place did not."""
-    if latest[index].status == "completed" or index + 2 >= len(view.todos):
+    """Whether the step failed, and the other way that a reflection upon it found did not."""
+    thought, other = latest.get(index + 1), latest.get(index + 2)
+    if latest[index].status == "completed" or thought is None or other is None:
         return False
-    other = latest.get(index + 2)
-    return view.todos[index + 1].kind == "reflect" and other is not None and other.status == "completed"
+    found = isinstance(thought.output, Mapping) and thought.output.get("alternative")
+    return view.todos[index + 1].kind == "reflect" and bool(found) and other.status == "completed"
 
 
 def text_of(finding: Finding, *, italian: bool) -> str:

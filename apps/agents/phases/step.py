@@ -160,7 +160,8 @@ def _reflect(view: RunView, todo: Todo, ports: Ports) -> StepResult:
     except CompletionError as error:
         return StepResult("reflect", "failed", asked, None, {"code": error.code, "message": error.detail})
     checked = validation.check([] if said["give_up"] else [said], view=view, intent=intent, tools=tools)
-    more = tuple(other for other in checked.todos if _differs(other, view.todos[failed]))[:1]
+    tried = [view.todos[failed], Todo(view.prompt, view.todos[failed].kind)]
+    more = tuple(other for other in checked.todos if all(_differs(other, one) for one in tried))[:1]
     output = {"reason": said["reason"], "alternative": more[0].task if more else None}
     return StepResult("reflect", "completed", asked, output, more=more, warnings=checked.warnings)
 

@@ -100,6 +100,7 @@ _ABOUT_ITSELF = re.compile(
     r"|\bpuoi\s+aiutarmi\b|\b(?:che|quale)\s+modello\s+sei\b",
     re.IGNORECASE,
 )
+_TELLS = re.compile(r"^\W*(?:my|our|i|we|i'm|io|mi|il\s+mio|la\s+mia|noi|sono|lavoro|lavoriamo)\s", re.IGNORECASE)
 _WRITE_CYPHER = re.compile(
     r"\b(?:create|merge)\s*\(|\bmatch\s*\(.{0,300}\b(?:set|remove|create|merge)\b", re.IGNORECASE | re.DOTALL
 )
@@ -166,6 +167,8 @@ def _graph_or_chat(text: str, said: list[str], graph_words: list[str], asks: lis
         return Intent("CHAT", 0.85, "a sum")
     if graph_words and asks:
         return Intent("GRAPH", 0.95 if set(graph_words) & _STRONG_GRAPH_NOUNS else 0.9, f"{asks[0]}, {graph_words[0]}")
+    if graph_words and _TELLS.match(text) and "?" not in text:
+        return Intent("CHAT", 0.7, "it tells something")
     if set(graph_words) & _STRONG_GRAPH_NOUNS:
         return Intent("GRAPH", 0.8, graph_words[0])
     platform_words = [word for word in said if word in _PLATFORM_NOUNS]

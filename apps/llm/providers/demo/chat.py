@@ -5,7 +5,7 @@ import re
 from apps.llm.language import arithmetic, words
 from apps.llm.language.goals import steps_of
 from apps.llm.language.intents import Intent, intent_of, is_about_itself, is_greeting
-from apps.llm.providers.demo import memory, tables, text_work
+from apps.llm.providers.demo import composing, memory, tables, text_work
 from apps.llm.providers.demo.conversation import Conversation, bare
 from apps.llm.providers.demo.digests import digest, shorten
 from apps.llm.providers.demo.phrases import say
@@ -50,6 +50,10 @@ def answer(said: Conversation, tools: tuple[ToolSpec, ...]) -> str:
     italian = said.is_italian
     if not whole.strip():
         return say("empty", italian)
+    results = composing.results_in(said.question)
+    if results and (said.purpose == "respond" or _ASKS_SUMMARY.search(text)):
+        is_answer = said.purpose == "respond"
+        return composing.composed(results) if is_answer else composing.summarised(results, text, italian=italian)
     if said.purpose == "plan" and not is_greeting(text):
         return numbered(steps_of(whole) or [whole])
     if said.purpose == "classify":
