@@ -273,3 +273,4 @@ class SchemaOut(BaseModel):
     node_count: int | None
     relationship_count: int | None
     counted: bool = Field(description="False when the graph did not answer: the numbers are null.")
+    stale: str = Field(description="Why the numbers may be out of date; empty when they are not.")

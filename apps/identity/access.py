@@ -91,6 +91,14 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/admin/audit": {"GET": "audit:read"},
     "/v1/admin/audit/export": {"GET": "audit:read"},
     "/v1/admin/audit/verify": {"GET": "audit:read"},
+    # -- apps/graph: everything but changes only reads, whatever the method
+    "/v1/graph/schema": {"GET": "graph:read"},
+    "/v1/graph/query": {"POST": "graph:read"},
+    "/v1/graph/validate": {"POST": "graph:read"},
+    "/v1/graph/explain": {"POST": "graph:read"},
+    "/v1/graph/generate": {"POST": "graph:read"},
+    "/v1/graph/ask": {"POST": "graph:read"},
+    "/v1/graph/changes": {"POST": "graph:update"},
     # -- apps/agents: who may start a run may stop it, and go on with it (SPEC 3: create, poll, cancel)
     "/v1/agent-runs": {"GET": "agent-runs:read", "POST": "agent-runs:create"},
     "/v1/agent-runs:run": {"POST": "agent-runs:create"},

@@ -60,4 +60,15 @@ GRAPH: dict[str, tuple[str, str]] = {
         "A file of Cypher is read as data, and no statement of it is run.",
     ),
     "graph:seed-again": ("issue 5", "Seeding again changes nothing."),
+    # -- /v1/graph
+    "graph:query-api": ("SPEC 3", "A query answers rows, a drawing, and the text that really ran."),
+    "graph:paging": ("issue 5", "An ordered query is read page by page without a gap; more rows are said to be there."),
+    "graph:same-gate": ("issue 5", "Every path into the graph has the same gate, and its refusals are audited."),
+    "graph:explain-api": ("SPEC 7.1", "Explaining a query or a question runs nothing."),
+    "graph:ask-api": ("SPEC 8", "A question is answered with its query and rows, or refused with a reason."),
+    "graph:schema-api": ("SPEC 9.3", "The schema names 14 labels and 4 types, with the tenant's own numbers."),
+    "graph:api-rights": ("SPEC 2.3", "Who may read the graph and who may change it is the matrix's."),
+    "graph:api-tenants": ("SPEC 2.5", "Nothing of another tenant's graph reaches a caller by any path."),
+    "graph:changes": ("issue 5", "A change is shown first and made once, by whom it was shown to, within minutes."),
+    "graph:api-input": ("SPEC 2.6", "Wrong input to the graph is refused with a reason."),
 }
