@@ -21,15 +21,15 @@ EXIT_LIMIT_S = 5.0
 _tasks: queue.Queue[tuple[Task, float | None]] = queue.Queue(WAITING_AT_MOST)  # with when to give it up, once it failed
 _lock = threading.Lock()
 _thread: threading.Thread | None = None
+_is_ending = False
 
 
 def do(task: Task) -> None:
-    """Have ``task`` done soon; here and now, once, when too many wait."""
-    try:
-        _tasks.put_nowait((task, None))
-    except queue.Full:
+    """Have ``task`` done soon; here and now, once, when too many wait or the process ends."""
+    if _put(task):
+        _start()
+    else:
         task()
-    _start()
 
 
 def is_idle() -> bool:
@@ -53,6 +53,17 @@ def finish(limit_s: float = EXIT_LIMIT_S) -> bool:
     """Wait until nothing is left to do. False when it takes longer than ``limit_s``."""
     with _tasks.all_tasks_done:
         return _tasks.all_tasks_done.wait_for(lambda: _tasks.unfinished_tasks == 0, limit_s)
+
+
+def _put(task: Task) -> bool:
+    with _lock:
+        if _is_ending:
+            return False
+        try:
+            _tasks.put_nowait((task, None))
+        except queue.Full:
+            return False
+        return True
 
 
 def _start() -> None:
@@ -90,6 +101,14 @@ def _later(task: Task, give_up_at: float) -> None:
         time.sleep(PAUSE_S)
 
 
+def _end() -> None:
+    """Threads that still call have to settle for themselves: else there would be no end."""
+    global _is_ending
+    with _lock:
+        _is_ending = True
+    finish()
+
+
 def _forked() -> None:
     """A child has neither the thread nor what its parent had to do."""
     global _tasks, _thread, _lock
@@ -97,4 +116,4 @@ def _forked() -> None:
 
 
 os.register_at_fork(after_in_child=_forked)
-atexit.register(finish)
+atexit.register(_end)

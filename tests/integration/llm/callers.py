@@ -1,14 +1,16 @@
 """A process that asks a model and ends in some way; run by test_afterwards.py.
 
-    callers.py <tenant id> <how many calls> <return | exit | term | kill | fork>
+    callers.py <tenant id> <how many calls> <return | exit | term | kill | fork | busy>
 
-Prints a JSON line {"tokens": ...} for each answer. Its end follows the last answer at once.
+Prints a JSON line {"tokens": ...} for each answer. Its end follows the last answer at once; busy: while other threads go
+on asking.
 """
 
 import json
 import os
 import signal
 import sys
+import threading
 from uuid import UUID
 
 import django
@@ -37,6 +39,9 @@ def child_does_its_own() -> bool:
 def main() -> None:
     tenant_id, calls, end = UUID(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # as Celery's worker ends
+    if end == "busy":
+        for _ in range(4):
+            threading.Thread(target=ask, args=(tenant_id, 10_000), daemon=True).start()
     ask(tenant_id, calls)
     if end == "fork":
         child = os.fork()

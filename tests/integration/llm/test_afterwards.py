@@ -138,6 +138,15 @@ def test_a_process_that_ends_has_settled_its_calls(tenant_id: UUID, end: str) ->
     assert usage.standing(tenant_id).spent_tokens == sum(answered)
 
 
+def test_a_process_that_ends_while_its_threads_go_on_has_settled_what_was_answered(tenant_id: UUID) -> None:
+    answered = run_caller(tenant_id, 20, "busy")
+    ended = states(tenant_id)
+
+    assert len(answered) >= 20
+    assert ended.count("settled") >= len(answered)
+    assert ended.count("open") <= 4, "of each thread the call that it was cut off in"
+
+
 def test_what_a_killed_process_had_not_settled_counts_as_it_was_held(
     tenant_id: UUID, superuser: psycopg.Connection[Any]
 ) -> None:
