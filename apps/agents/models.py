@@ -178,7 +178,9 @@ class AgentRun(models.Model):
     tries = models.IntegerField(default=0, help_text="Times the next step failed in a way that may pass.")
     lease_owner = models.CharField(max_length=255, null=True)
     lease_until = models.DateTimeField(null=True)
-    hinted_at = models.DateTimeField(db_default=Now(), help_text="When its next task was sent, or is due.")
+    hinted_at = models.DateTimeField(
+        db_default=Now(), help_text="When its next task was sent, or is due; far away until its job begins."
+    )
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
     last_seq = models.BigIntegerField(default=0)

@@ -39,10 +39,11 @@ WITH session AS (
     INSERT INTO agent_runs (id, tenant_id, owner_sub, principal_json, session_id, job_id, agent_name, agent_version,
         agent_json, prompt, request_json, max_steps, budget_json, metadata, status, phase, next_index, attempt,
         todos_json, metrics_json, warnings_json, refused, degraded, used_fallback, waits_for, token, crashes, tries,
-        last_seq, request_id, correlation_id, traceparent)
+        last_seq, hinted_at, request_id, correlation_id, traceparent)
     VALUES (%(id)s, %(tenant_id)s, %(sub)s, %(principal)s, %(session_id)s, %(job_id)s, %(agent_name)s,
         %(agent_version)s, %(agent)s, %(prompt)s, %(request)s, %(max_steps)s, %(budget)s, %(metadata)s, 'queued',
-        'classify', 0, 1, '[]', '{{}}', '[]', false, false, false, %(waits_for)s, 0, 0, 0, 1, %(request_id)s,
+        'classify', 0, 1, '[]', '{{}}', '[]', false, false, false, %(waits_for)s, 0, 0, 0, 1,
+        now() + CASE WHEN %(job_id)s::uuid IS NULL THEN interval '0' ELSE interval '100 years' END, %(request_id)s,
         %(correlation_id)s, %(traceparent)s)
     RETURNING id, tenant_id, created_at
 ), told AS (

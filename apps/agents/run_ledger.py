@@ -24,8 +24,8 @@ Connection = psycopg.Connection[Any]
 CLAIM = f"""
 WITH picked AS MATERIALIZED (
     SELECT id, status AS was FROM agent_runs
-    WHERE id = %(id)s AND status IN ('queued', 'running') AND phase = %(phase)s AND next_index = %(index)s
-        AND lease_until IS NULL AND waits_for IS NULL FOR UPDATE
+    WHERE id = %(id)s AND status IN ('queued', 'running') AND phase = %(phase)s
+        AND (phase <> 'step' OR next_index = %(index)s) AND lease_until IS NULL AND waits_for IS NULL FOR UPDATE
 ), claimed AS (
     UPDATE agent_runs SET status = 'running', token = token + 1, lease_owner = %(worker)s,
         lease_until = clock_timestamp() + make_interval(secs => %(lease_s)s),
@@ -104,11 +104,11 @@ WITH held AS MATERIALIZED (
     ) AS line(seq_id, event_type, data) WHERE %(status)s::text IS NOT NULL
     RETURNING run_id, seq_id, event_type, event_json, created_at
 ), released AS (
-    UPDATE agent_runs SET waits_for = moved.waits_for, hinted_at = clock_timestamp()
+    UPDATE agent_runs SET waits_for = moved.waits_for, hinted_at = GREATEST(agent_runs.hinted_at, clock_timestamp())
     FROM moved WHERE %(status)s::text IS NOT NULL AND agent_runs.waits_for = moved.id
-    RETURNING agent_runs.id, agent_runs.waits_for
+    RETURNING agent_runs.id, agent_runs.waits_for IS NULL AND agent_runs.hinted_at <= clock_timestamp() AS is_due
 )
-SELECT told.*, (SELECT array_agg(id) FROM released WHERE waits_for IS NULL) AS released
+SELECT told.*, (SELECT array_agg(id) FROM released WHERE is_due) AS released
 FROM moved LEFT JOIN told ON true ORDER BY told.seq_id
 """
 

@@ -31,13 +31,13 @@ _CLOSING = f"""(
     RETURNING run_id, seq_id, event_type, event_json, created_at
 )"""
 _RELEASED = """(
-    UPDATE agent_runs SET waits_for = moved.waits_for, hinted_at = clock_timestamp()
+    UPDATE agent_runs SET waits_for = moved.waits_for, hinted_at = GREATEST(agent_runs.hinted_at, clock_timestamp())
     FROM moved WHERE moved.status <> 'queued' AND agent_runs.waits_for = moved.id
-    RETURNING agent_runs.id, agent_runs.waits_for
+    RETURNING agent_runs.id, agent_runs.waits_for IS NULL AND agent_runs.hinted_at <= clock_timestamp() AS is_due
 )"""
 _ANSWER = """
 SELECT told.*, moved.status, moved.started_at, moved.created_at AS run_created_at, moved.reason,
-    (SELECT array_agg(id) FROM released WHERE waits_for IS NULL) AS released
+    (SELECT array_agg(id) FROM released WHERE is_due) AS released
 FROM moved JOIN told ON told.run_id = moved.id ORDER BY moved.id, told.seq_id
 """
 
@@ -114,8 +114,8 @@ WITH stuck AS MATERIALIZED (
         SELECT 1 FROM agent_runs AS first WHERE first.id = waiting.waits_for AND first.status IN ('queued', 'running'))
     FOR UPDATE SKIP LOCKED LIMIT {BATCH}
 )
-UPDATE agent_runs SET waits_for = NULL, hinted_at = clock_timestamp() FROM stuck WHERE agent_runs.id = stuck.id
-RETURNING agent_runs.id
+UPDATE agent_runs SET waits_for = NULL, hinted_at = GREATEST(hinted_at, clock_timestamp())
+FROM stuck WHERE agent_runs.id = stuck.id RETURNING agent_runs.id, hinted_at <= clock_timestamp() AS is_due
 """
 
 DUE = """
@@ -156,7 +156,7 @@ def lost_tasks(connection: Connection, *, tail: UUID | None, present: list[UUID]
 
 def freed(connection: Connection) -> list[UUID]:
     """Runs that waited for one that has ended already."""
-    return [row["id"] for row in _rows(connection, FREED)]
+    return [row["id"] for row in _rows(connection, FREED) if row["is_due"]]
 
 
 def due(connection: Connection, *, limit: int, age_s: float) -> list[Row]:

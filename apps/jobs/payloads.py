@@ -3,6 +3,7 @@
 Unknown properties are kept and ignored, as the predecessor did.
 """
 
+from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,14 +40,29 @@ class LongRunningPayload(Payload):
 
 
 class AgentRunPayload(Payload):
-    """An agent run on the workers."""
+    """An agent run on the workers. With ``run_id`` it follows that run, which must be the submitter's own."""
 
     prompt: str = Field(min_length=1, max_length=100_000, description="What the agent is asked.")
-    session_id: UUID | None = None
-    run_id: UUID | None = None
-    model: str | None = None
+    session_id: UUID | None = Field(None, description="An active session of the submitter's.")
+    run_id: UUID | None = Field(None, description="A run to follow; one that has failed is resumed.")
+    model: str | None = Field(None, max_length=255, description="Name or id of a model instance.")
+    agent: str | None = Field(None, max_length=100, description="Name of an agent.")
+    manager: str | None = Field(None, max_length=100, description="As `agent`.")
     temperature: float = Field(0.2, ge=0, le=2)
     max_steps: int = Field(8, ge=1, le=50)
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+    def as_fields(self, said: dict[str, Any]) -> dict[str, Any]:
+        """What makes the run: of what has a default, only what the payload really said."""
+        return {
+            "prompt": self.prompt,
+            "run_id": self.run_id,
+            "session_id": self.session_id,
+            "model": self.model,
+            "agent": self.agent or self.manager,
+            "metadata": self.metadata,
+            **{name: getattr(self, name) for name in ("temperature", "max_steps") if name in said},
+        }
 
 
 class TenantOffboardPayload(Payload):

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from workers.execution import Execution
-from workers.handlers import agent_run, demo, long_running, selftest
+from workers.handlers import demo, long_running, selftest
 from workers.handlers.base import Handler
 
 
@@ -25,7 +25,7 @@ HANDLERS: dict[str, Handler] = {
     "demo": demo.run,
     "test": selftest.run,
     "long-running": long_running.run,
-    "agent.run": agent_run.run,
+    "agent.run": _later("workers.handlers.agent_run"),
     "tenant.offboard": _later("workers.handlers.tenant_offboard"),
     "model.pull": _later("workers.handlers.model_pull"),
     "model.warmup": _later("workers.handlers.model_warmup"),

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ('crashes', models.IntegerField(default=0, help_text='Times its worker was lost since the last step that ended.')),
                 ('lease_owner', models.CharField(max_length=255, null=True)),
                 ('lease_until', models.DateTimeField(null=True)),
-                ('hinted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When its next task was sent, or is due.')),
+                ('hinted_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='When its next task was sent, or is due; far away until its job begins.')),
                 ('deadline_at', models.DateTimeField(null=True)),
                 ('cancel_requested_at', models.DateTimeField(null=True)),
                 ('last_seq', models.BigIntegerField(default=0)),
