@@ -45,7 +45,8 @@ def answer(text: str, ports: Ports, *, explain: bool = False, summary_by_model: 
         return _refused(so_far, refused, trace)
     return dataclasses.replace(
         so_far, columns=outcome.columns, rows=outcome.rows, truncated=outcome.truncated, plan=outcome.plan,
-        sentence=summary.sentence, degraded=bool(candidate.degraded or summary.notes), notes=(*_notes(question, candidate), *summary.notes), stages=trace.records,
+        sentence=summary.sentence, degraded=bool(candidate.degraded or summary.notes),
+        notes=(*_notes(question, candidate), *summary.notes), stages=trace.records,
     )  # fmt: skip
 
 

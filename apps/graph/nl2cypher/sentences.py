@@ -29,7 +29,7 @@ def table_sentence(
 ) -> str:  # fmt: skip
     """What the rows hold, the first few of them one by one."""
     if len(columns) == 1 and len(rows) == 1 and type(rows[0][0]) is bool:
-        return f"{'Yes' if rows[0][0] else 'No'}: {reading}."
+        return f"{'Yes' if rows[0][0] else 'No'}. The question was {reading}."
     if not rows:
         return f"Nothing was found for {reading}."
     if len(columns) == 1 and len(rows) == 1:

@@ -27,6 +27,10 @@ def build(meaning: frames.Meaning) -> tuple[tree.Query, Parameters]:
             projection = _figure(matching, meaning)
         case frames.Groups():
             projection = _groups(matching, meaning)
+        case frames.Spread(function, groups):
+            _by_node(matching, groups, with_none=True)
+            value = tree.Call(function, (tree.Var("count"),))
+            projection = tree.Projection((tree.Column(value, f"{_FUNCTION_WORDS[function]}_count"),))
         case frames.Pairs():
             projection = _pairs(matching, meaning)
         case frames.Values():
@@ -162,7 +166,7 @@ def _groups(matching: Matching, meaning: frames.Groups) -> tree.Projection:
     return _ranked((*columns, counted), meaning)
 
 
-def _by_node(matching: Matching, meaning: frames.Groups) -> tree.Projection:
+def _by_node(matching: Matching, meaning: frames.Groups, *, with_none: bool = False) -> tree.Projection:
     """One row a node, nodes of the same name apart; those without any of the things only where the fewest are asked."""
     key = meaning.key
     thing = settled(meaning.thing) if not key.hops else meaning.thing
@@ -177,7 +181,7 @@ def _by_node(matching: Matching, meaning: frames.Groups) -> tree.Projection:
     nodes = [node(inner, end), *(tree.Node(labels=(hop.label,)) for hop in key.hops[:-1]), tree.Node(holder)]
     path = tree.Path(tuple(nodes), tuple(rel(hop) for hop in key.hops))
     where = all_of(matching.conditions(inner, end))
-    matching.clauses.append(tree.Match((path,), where, optional=meaning.descending is False))
+    matching.clauses.append(tree.Match((path,), where, optional=with_none or meaning.descending is False))
     counted = tree.Column(_count(end, distinct=True), "count")
     matching.clauses.append(tree.With(tree.Projection((tree.Column(tree.Var(holder)), counted))))
     name = name_of(key.kind or key.label)

@@ -114,6 +114,8 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
                 yield from _link_to(read, thing, verb, start, negated, agent="target")
                 if verb == "RUN":
                     yield from _name_as(read, thing, start, "User", verb, negated)
+                for name, end in read.take(start, "NAME", "QUOTED") if verb != "RUN" else ():
+                    read.object_to(end, f"Say what {name.text} is: 'user {name.text}' or 'task {name.text}'.")
             for end in read.after(after, "ASINPUT") if verb == "READ" else [after] if negated else []:
                 if end != after or negated:
                     target = Thing("Task", "task")
@@ -182,7 +184,7 @@ def _begins_with_noun(read: Reader, at: int, label: str) -> bool:
 
 def _agents(read: Reader, thing: Thing, at: int) -> Found:
     """``(files that) user X produced``, ``(files) does task X have``: the thing is what was done or is had."""
-    agents = [*read.things(at), *_unspoken(read, thing, at)]
+    agents = [] if read.starts(at, "THAT") else [*read.things(at), *_unspoken(read, thing, at)]
     for agent, after in agents:
         if at and read.starts(at - 1, "DO"):
             for _, end in read.take(after, "HAVE"):

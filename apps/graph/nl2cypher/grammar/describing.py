@@ -30,7 +30,10 @@ def described(meaning: frames.Meaning) -> str:
             owner = frames.Thing(key.label, _key(key), key.kind, tests, links, plural=False)
             each = f"{_key(key)}{_said(owner)}"
             sort = "" if descending is None else ", the most first" if descending else ", the fewest first"
-            return f"the number of {_thing(thing)} for each {each}{sort}{f', the first {limit}' if limit else ''}"
+            how = f" ({plural(thing.noun)} {_way(key.hops)} it)" if len(key.hops) > 1 or _is_either(key.hops) else ""
+            return f"the number of {_thing(thing)} for each {each}{how}{sort}{f', the first {limit}' if limit else ''}"
+        case frames.Spread(function, groups):
+            return f"the {_FUNCTIONS[function]} of {described(groups)}"
         case frames.Pairs(thing, hops, other):
             return f"{_thing(thing)} {_way(hops)} {_thing(other)}, pair by pair"
         case frames.Values(name, thing):
@@ -39,6 +42,10 @@ def described(meaning: frames.Meaning) -> str:
             return f"values of {name} that more than one of the {_thing(thing)} has"
         case frames.Route(start, end):
             return f"the shortest path between {_thing(start)} and {_thing(end)}"
+
+
+def _is_either(hops: tuple[frames.Hop, ...]) -> bool:
+    return any(hop.forward is None for hop in hops)
 
 
 def _thing(thing: frames.Thing) -> str:

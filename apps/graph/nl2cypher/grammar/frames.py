@@ -124,6 +124,14 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
+class Spread:
+    """The average, largest or smallest of the groups' counts; a group of none counts as nought."""
+
+    function: Literal["avg", "min", "max"]
+    groups: Groups
+
+
+@dataclass(frozen=True, slots=True)
 class Pairs:
     """Each thing with each of what it is linked to."""
 
@@ -157,4 +165,4 @@ class Route:
     end: Thing
 
 
-Meaning = Listing | Counting | Existing | Figure | Groups | Pairs | Values | Doubles | Route
+Meaning = Listing | Counting | Existing | Figure | Groups | Spread | Pairs | Values | Doubles | Route

@@ -57,7 +57,7 @@ def phrases() -> dict[Phrase, tuple[Meaning, ...]]:
             say(word, Meaning("NOUN", Noun("File", role=role, word=f"{role} file"), f"n:{role}"))
             say(word, Meaning("ROLE", role, f"n:{role}"))
     for name, words in VOCABULARY["properties"].items():
-        for word in (*words, name):
+        for word in (*words, *([name] if name != "since" else [])):
             say(word, Meaning("PROP", name, f"p:{name}"))
     for spelled in all_values():
         for word in (spelled, *VOCABULARY["values"].get(spelled, ())):

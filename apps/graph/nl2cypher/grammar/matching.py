@@ -1,5 +1,7 @@
 """Things to MATCH clauses: nodes, conditions as expressions, links as paths. Values become parameters."""
 
+from dataclasses import replace
+
 from apps.graph import schema
 from apps.graph.cypher import tree
 from apps.graph.nl2cypher.grammar.applying import linked
@@ -117,6 +119,7 @@ class Matching:
         """The path with the link's hops after it, and what is true at its end."""
         end = self.variable_for(link.target.label)
         self.at_end.setdefault(link.hops, end)
+        link = replace(link, target=settled(link.target))
         path, wheres = self._walked(path, link, end)
         further = [one for one in link.target.links if one.quantity == "some"]
         wheres += self.conditions(link.target, end, of_links=False)

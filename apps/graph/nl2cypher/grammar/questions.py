@@ -15,6 +15,7 @@ from apps.graph.nl2cypher.grammar.frames import (
     Meaning,
     Pairs,
     Route,
+    Spread,
     Thing,
     Values,
 )
@@ -63,6 +64,9 @@ def _counting(read: Reader, at: int) -> Meanings:
             yield Counting(thing), end
     for thing, after in read.things(at):
         for _, end in read.take(after, "COUNT"):  # "tasks started in 2024, how many"
+            yield Counting(thing), end
+    for word, start in read.take(at, "SUM"):
+        for thing, end in read.things(start) if word.text == "total" else ():
             yield Counting(thing), end
     for thing, after in _counted_nouns(read, at):
         yield Counting(thing), after
@@ -141,6 +145,17 @@ def _each(read: Reader, thing: Thing, at: int, before: int) -> Meanings:
                         key = key_of(thing, key_thing, verb)
                         if key is not None:
                             yield Groups(thing, key), end
+
+
+def _spreads(read: Reader, at: int) -> Meanings:
+    """``average number of tasks per user``."""
+    for word, start in read.take(at, "AVG", "MAX", "MIN"):
+        for counted in read.after(start, "COUNT", "NUMBEROF"):
+            for thing, after in read.things(counted):
+                for _, by in read.take(after, "PER"):
+                    for key, end in keys(read, thing, by):
+                        if key.hops and key.property is None:
+                            yield Spread(word.kind.lower(), Groups(thing, key)), end  # type: ignore[arg-type]
 
 
 def _figures(read: Reader, at: int) -> Meanings:
@@ -331,14 +346,12 @@ def _route(start: Thing, end_thing: Thing, end: int) -> Meanings:
 
 
 def _listing(read: Reader, at: int) -> Meanings:
-    for number, start in [(None, at), *read.take(at, "NUM")]:
-        if number is None or number.length == 1:
-            for thing, end in read.things(start):
-                limit = number.value.value if number is not None else None
-                yield from rankings.ordered_list(read, Listing(thing, limit=limit), end)
+    for limit, start in rankings.numbers(read, at):
+        for thing, end in read.things(start):
+            yield from rankings.ordered_list(read, Listing(thing, limit=limit), end)
 
 
 FORMS: tuple[Callable[[Reader, int], Meanings], ...] = (
-    _groups, rankings.most_linked, rankings.superlatives, rankings.superlatives_after, rankings.commonest, _figures, _counting, _counting_values,
+    _spreads, _groups, rankings.most_linked, rankings.superlatives, rankings.superlatives_after, rankings.commonest, _figures, _counting, _counting_values,
     _existing, _pairs, _doubles, _routes, _values, _values_of, _properties, _listing,
 )  # fmt: skip

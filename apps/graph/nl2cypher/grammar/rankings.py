@@ -40,9 +40,9 @@ def _ways(read: Reader, at: int) -> list[tuple[bool, int]]:
 
 def superlatives(read: Reader, at: int) -> Meanings:
     """``5 largest files``, ``the newest task``, ``top 10 files by size``, ``files with the largest size``."""
-    for number, start in _numbers(read, at):
+    for number, start in numbers(read, at):
         for tag, after in read.take(start, "SUP"):
-            for again, noun_at in _numbers(read, after):
+            for again, noun_at in numbers(read, after):
                 for thing, end in read.things(noun_at):
                     for by in read.attempt(end, _ranked, thing, tag.value[0]):
                         limit = number or again or (SEVERAL if thing.plural else 1)
@@ -53,7 +53,7 @@ def superlatives(read: Reader, at: int) -> Meanings:
                 for tag, end in read.take(by_at, "PROP"):
                     for owner in _sortable(read, thing, str(tag.value), end):
                         yield Listing(owner, order=str(tag.value), descending=descending, limit=limit), end
-    for number, thing_at in _numbers(read, at):
+    for number, thing_at in numbers(read, at):
         for thing, after in read.things(thing_at):
             for _, start in read.take(after, "WITH", "HAVE"):
                 for word, prop_at in read.take(start, "MAX", "MIN"):
@@ -66,7 +66,7 @@ def superlatives(read: Reader, at: int) -> Meanings:
 
 def superlatives_after(read: Reader, at: int) -> Meanings:
     """``which file is the biggest``, ``which 5 tasks took longest``, ``which task was started last``."""
-    for number, start in _numbers(read, at):
+    for number, start in numbers(read, at):
         for thing, after in read.things(start):
             for be in dict.fromkeys([*read.after(after, "BE", "TOOK")]):
                 for begun in read.after(be, "BEGUN", "PUBLISHED", "MADE"):
@@ -79,7 +79,7 @@ def superlatives_after(read: Reader, at: int) -> Meanings:
 
 def most_linked(read: Reader, at: int) -> Meanings:
     """``users with the most tasks``, ``which user ran the most tasks``, ``top 5 users by number of tasks``."""
-    for number, start in _numbers(read, at):
+    for number, start in numbers(read, at):
         for thing, after in read.things(start):
             for verb, most_at in _most_openings(read, after):
                 for word, other_at in read.take(most_at, "MOST", "LEAST"):
@@ -96,9 +96,9 @@ def most_linked(read: Reader, at: int) -> Meanings:
 
 def commonest(read: Reader, at: int) -> Meanings:
     """``most common organism of samples``, ``the most frequent file extension``, ``which tissue is most common``."""
-    for number, start in _numbers(read, at):
+    for number, start in numbers(read, at):
         for word, prop_at in read.take(start, "COMMON", "RARE"):
-            for again, name_at in _numbers(read, prop_at):
+            for again, name_at in numbers(read, prop_at):
                 for thing, prop in phrases.nouns(read, name_at):  # "the most common sample organism"
                     for tag, end in read.take(prop, "PROP"):
                         key = property_key(thing, str(tag.value))
@@ -160,9 +160,9 @@ def _ranking(
     yield Groups(other, key, descending, limit, key_tests=thing.tests, key_links=thing.links), end
 
 
-def _numbers(read: Reader, at: int) -> list[tuple[int | None, int]]:
+def numbers(read: Reader, at: int) -> list[tuple[int | None, int]]:
     found: list[tuple[int | None, int]] = [(None, at)]
-    for start in read.after(at, "TOP"):
+    for start in [at, *(end for tag, end in read.take(at, "TOP") if tag.text == "first")]:
         found += [
             (tag.value.value, end)
             for tag, end in read.take(start, "NUM")

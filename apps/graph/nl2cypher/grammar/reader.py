@@ -7,7 +7,7 @@ from apps.graph.nl2cypher.grammar.applying import Objection
 from apps.graph.nl2cypher.grammar.frames import Thing
 from apps.graph.nl2cypher.grammar.lattice import Lattice, Tag
 
-MAX_STEPS = 30_000
+MAX_STEPS = 6_000
 Things = list[tuple[Thing, int]]
 Found = Iterator[tuple[Thing, int]]
 

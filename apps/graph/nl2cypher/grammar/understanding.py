@@ -13,6 +13,7 @@ from apps.graph.nl2cypher.grammar.reader import Reader, TooTangled
 from apps.graph.nl2cypher.grammar.spelling import plural
 from apps.graph.nl2cypher.types import Parameters
 
+SHOWN_WORDS, SHOWN_CHARS = 6, 40
 EXAMPLES = ("how many tasks failed", "files larger than 10 MB produced by blast tasks", "tasks per user")
 
 
@@ -60,7 +61,7 @@ def understand(text: str) -> Understood | NotUnderstood:
 
 def _why_not(read: Reader, lattice: Lattice) -> NotUnderstood:
     if lattice.unknown:
-        words = ", ".join(f"'{word}'" for word in lattice.unknown)
+        words = ", ".join(f"'{word[:SHOWN_CHARS]}'" for word in lattice.unknown[:SHOWN_WORDS])
         return NotUnderstood(f"I do not know what {words} means here.", _can_ask(lattice), lattice.unknown)
     if not lattice.pieces:
         return NotUnderstood("There is no question in this.", _can_ask(lattice))
