@@ -77,7 +77,7 @@ def _grammar(start: str) -> Lark:
 def _read(text: str, start: str, keywords: dict[str, str]) -> Any:
     source = _Source(paired(tokens(text, keywords), text))
     try:
-        read = _grammar(start).parse(source)  # type: ignore[arg-type]
+        read = _grammar(start).parse(source)
     except UnexpectedToken as error:
         raise unexpected(error, source.tokens, text, reads=start == "statement") from None
     except Fault as fault:

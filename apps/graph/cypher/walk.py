@@ -1,28 +1,34 @@
 """Going through a tree, and making a changed one, whatever its records are."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
-from functools import cache
 from typing import Any
 
 from apps.graph.cypher import changes, tree
 
-_LEAVES = (str, int, float, bool, type(None))
-
-
-@cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind)) if kind.__module__ in (tree.__name__, changes.__name__) else ()
+_KINDS: list[Any] = [
+    kind
+    for module in (tree, changes)
+    for kind in vars(module).values()
+    if isinstance(kind, type) and kind.__module__ == module.__name__
+]
+_RECORD = re.compile(rf"\b(Expr|{'|'.join(kind.__name__ for kind in _KINDS)})\b")
+_FIELDS: dict[type, tuple[str, ...]] = {kind: tuple(field.name for field in fields(kind)) for kind in _KINDS}
+_INNER: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind) if _RECORD.search(str(field.type))) for kind in _KINDS
+}
+"""Fields that may hold records, by what they are declared as; the others hold names, numbers, truths."""
 
 
 def children(record: Any) -> list[Any]:
     """The records directly inside ``record``, in the order of its fields; those inside tuples belong to it."""
     found: list[Any] = []
-    for name in _field_names(type(record)):
+    for name in _INNER[type(record)]:
         value = getattr(record, name)
-        if isinstance(value, tuple):
+        if type(value) is tuple:
             _from_tuple(value, found)
-        elif not isinstance(value, _LEAVES):
+        elif value is not None:
             found.append(value)
     return found
 
@@ -50,37 +56,40 @@ def levels(record: Any) -> int:
 
 def transform(record: Any, change: Callable[[Any], Any]) -> Any:
     """A tree in which ``change`` has answered for every record, from the leaves up. What it leaves as it is stays the
-    same object, and so does what holds only such records."""
-    values = []
-    changed = False
-    for name in _field_names(type(record)):
+    same object, and so does what holds only such records. Recurses: parse() bounds how deep trees are."""
+    kind = type(record)
+    renewed: dict[str, Any] = {}
+    for name in _INNER[kind]:
         value = getattr(record, name)
-        if isinstance(value, tuple):
-            new = _transform_tuple(value, change)
-        elif isinstance(value, _LEAVES):
-            new = value
-        else:
-            new = transform(value, change)
-        changed = changed or new is not value
-        values.append(new)
-    return change(type(record)(*values) if changed else record)
+        if value is None:
+            continue
+        new = _transform_tuple(value, change) if type(value) is tuple else transform(value, change)
+        if new is not value:
+            renewed[name] = new
+    if renewed:
+        record = kind(*[renewed[name] if name in renewed else getattr(record, name) for name in _FIELDS[kind]])
+    return change(record)
 
 
 def _from_tuple(value: tuple[Any, ...], found: list[Any]) -> None:
     for one in value:
-        if isinstance(one, tuple):
+        if type(one) is tuple:
             _from_tuple(one, found)
-        elif not isinstance(one, _LEAVES):
+        elif type(one) in _INNER:
             found.append(one)
 
 
 def _transform_tuple(value: tuple[Any, ...], change: Callable[[Any], Any]) -> tuple[Any, ...]:
-    new = tuple(
-        _transform_tuple(one, change)
-        if isinstance(one, tuple)
-        else one
-        if isinstance(one, _LEAVES)
-        else transform(one, change)
-        for one in value
-    )
-    return value if all(a is b for a, b in zip(new, value, strict=True)) else new
+    new: list[Any] = []
+    changed = False
+    for one in value:
+        kind = type(one)
+        if kind is tuple:
+            other: Any = _transform_tuple(one, change)
+        elif kind in _INNER:
+            other = transform(one, change)
+        else:
+            other = one
+        changed = changed or other is not one
+        new.append(other)
+    return tuple(new) if changed else value
