@@ -72,8 +72,8 @@ def export_tenant(
                 for table in sorted(owned_tables(tenant.id), key=lambda table: table.name):
                     lines = rows_as_json(tenant.id, table)
                     counts[table.name], digests[table.name] = _add(archive, table.name, lines, checkpoint)
-                for name, lines in others.items():
-                    counts[name], digests[name] = _add(archive, name, lines, checkpoint)
+                for name, objects in others.items():
+                    counts[name], digests[name] = _add(archive, name, objects, checkpoint)
                 accounts = (json.dumps(account) for account in accounts_of(tenant.id))
                 counts["users"], digests["users"] = _add(archive, "users", accounts, checkpoint)
                 archive.writestr("manifest.json", json.dumps(_manifest(tenant, counts, digests), indent=2))

@@ -41,13 +41,13 @@ class Asked:
 async def read(links: Links, asked: Asked) -> Rows:
     """Rows, never more than the limit: what is beyond it is not fetched."""
     walk = TenantWalk(asked.tenant_id)
-    fetch_size = min(asked.row_limit + 1, FETCH_ROWS)
+    fetch_size = min(asked.row_limit + 2, FETCH_ROWS)  # so that a LIMIT of one more than wanted is seen to be the end
     async with links.session("reader", fetch_size=fetch_size) as session:
         transaction = await _begin(session, asked)
         result = await transaction.run(asked.marked(), dict(asked.parameters))
         columns = tuple(result.keys())
         rows, truncated = await _take(result, walk, asked)
-        if truncated:
+        if truncated and await anext(aiter(result), None) is not None:
             session.cancel()  # asked to discard the rest, ArcadeDB would work all of it out first
         else:
             await transaction.commit()

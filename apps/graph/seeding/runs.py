@@ -92,7 +92,10 @@ class Runs:
         if kind == "Blast":
             blasttype = dice.choices(BLAST_TYPES, (40, 30, 15, 10, 5))[0]
             years = (shelf.now - BEGIN).days / 500
-            properties = {"blast_version": BLAST_VERSIONS[min(3, int(years + dice.random()))], "blasttype": blasttype}
+            properties: dict[str, Any] = {
+                "blast_version": BLAST_VERSIONS[min(3, int(years + dice.random()))],
+                "blasttype": blasttype,
+            }
             if dice.random() < 0.8:
                 properties["evalue"] = dice.choice((10.0, 1e-3, 1e-5, 1e-10, 1e-30))
             return properties, self._database(shelf, "nucl" if blasttype in NUCLEOTIDE_DATABASES else "prot", dice)

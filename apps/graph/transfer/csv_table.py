@@ -71,8 +71,8 @@ class Csv(Format):
 
 def _row(cells: list[str]) -> str:
     written = io.StringIO()
-    csv.writer(written, lineterminator="\n").writerow(cells)
-    return written.getvalue()
+    csv.writer(written, lineterminator="\r\n").writerow(cells)  # what is in here is what gets quoted
+    return written.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _text(value: str) -> str:

@@ -101,7 +101,7 @@ class _Import:
                 if raw is _END:
                     break
                 if raw is not None:
-                    batch.append((lines.number, checked(raw, self.tenant_id)))  # type: ignore[arg-type]
+                    batch.append((lines.number, checked(raw, self.tenant_id)))
             except RecordError as error:
                 _refuse(source, lines.number, error)
         return batch

@@ -247,3 +247,18 @@ def running(t: str) -> list[Any]:
     """Queries on the server with our mark."""
     shown = client.read("SHOW TRANSACTIONS", {}, tenant_id=t)
     return [row for row in shown.as_records() if "mark:" in row["currentQuery"] and "SHOW" not in row["currentQuery"]]
+
+
+def test_a_limit_of_one_row_more_keeps_the_connection(t: str) -> None:
+    opened = connections_opened()
+
+    truncated = [client.read("UNWIND range(1,11) AS a RETURN a", {}, tenant_id=t, row_limit=10) for _ in range(5)]
+
+    assert all(rows.truncated and len(rows.rows) == 10 for rows in truncated)
+    assert connections_opened() == opened
+
+
+def connections_opened() -> set[str]:
+    """The connections that the server has had from readers lately, by what it calls them."""
+    shown = client.read("SHOW TRANSACTIONS", {}, tenant_id="nobody").as_records()
+    return {row["connectionId"] for row in shown}
