@@ -9,14 +9,15 @@ from tests.clients import Api, SseEvent, parse_sse
 
 
 class Stream:
-    """GET .../events. ``headers`` as for Api.request; ``next`` and ``rest`` leave comments out."""
+    """GET /v1/{of}/{id}/events. ``headers`` as for Api.request; ``next`` and ``rest`` leave comments out."""
 
     def __init__(
         self,
         api: Api,
-        job_id: object,
+        log_id: object,
         query: str = "",
         *,
+        of: str = "jobs",
         timeout_s: float = 10.0,
         after: int | None = None,
         **headers: str,
@@ -28,7 +29,7 @@ class Stream:
             sent["Last-Event-ID"] = str(after)
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         self.connection = http.client.HTTPConnection(urlsplit(api.base_url).netloc, timeout=timeout_s)
-        self.connection.request("GET", f"/v1/jobs/{job_id}/events{query}", headers=sent)
+        self.connection.request("GET", f"/v1/{of}/{log_id}/events{query}", headers=sent)
         self.response = self.connection.getresponse()
         self.status = self.response.status
         self.headers = {name.lower(): value for name, value in self.response.getheaders()}

@@ -95,7 +95,7 @@ class RunAdmin(ScopedAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         raise RuntimeError("acts on a selection are done by changelist_view")
 
-    @display(description="Go on with the selected failed or cancelled runs")
+    @display(description="Go on with the selected runs of your own that failed or were cancelled")
     def resume(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         raise RuntimeError("acts on a selection are done by changelist_view")
 
@@ -200,7 +200,7 @@ class RunAdmin(ScopedAdmin):
             "run": run,
             "owner_name": username_of(run.owner_sub),
             "ended": run.status in RUN_TERMINAL,
-            "acts": run_acts.offered(run) if staff.may(RUNS_ACT) else [],
+            "acts": run_acts.offered(staff, run) if staff.may(RUNS_ACT) else [],
             "shows_tape": staff.may(AGENTS),
             "answer": run_shown.text_of(run),
             "todos": [run_shown.todo_out(todo) for todo in run.todos_json or []],

@@ -1,6 +1,7 @@
 """Every subject's file, imported for what it registers at the site."""
 
 from apps.backoffice import (  # noqa: F401
+    agent_runs,
     agent_sessions,
     agents,
     audit,

@@ -21,8 +21,8 @@ def cancel(staff: Staff, run: AgentRun) -> str:
 
 
 def resume(staff: Staff, run: AgentRun) -> str:
-    """A failed or cancelled run goes on, in its owner's name and with no more than its owner's rights."""
-    run_services.resume_run(staff.overseeing(run.tenant_id), run.id)
+    """The person's own failed or cancelled run goes on; nobody else may have it act in the owner's name."""
+    run_services.resume_run(staff.acting_in(run.tenant_id), run.id)
     return f"Run {run.id} goes on at its first step that is not done."
 
 
@@ -42,8 +42,9 @@ def perform(staff: Staff, name: str, run: AgentRun) -> tuple[bool, str]:
     return True, said
 
 
-def offered(run: AgentRun) -> list[tuple[str, str]]:
+def offered(staff: Staff, run: AgentRun) -> list[tuple[str, str]]:
     """The acts that make sense for the run as it is, with their names for people."""
     if run.status not in RUN_TERMINAL:
         return [("cancel", "Cancel")]
-    return [("resume", "Go on with it")] if run.status in (FAILED, CANCELLED) else []
+    is_own = run.owner_sub == staff.sub and run.tenant_id == staff.tenant_id
+    return [("resume", "Go on with it")] if is_own and run.status in (FAILED, CANCELLED) else []
