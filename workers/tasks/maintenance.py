@@ -3,6 +3,7 @@
 from apps.agents import retention as session_retention
 from apps.audit import upkeep
 from apps.identity.services import purge_expired_tokens
+from apps.graph import retention as graph_retention
 from apps.jobs import retention
 from apps.llm.money import budgets
 from kernel.task_names import TaskName
@@ -16,6 +17,7 @@ def cleanup() -> None:
     retention.clean()
     session_retention.clean()
     budgets.clean()
+    graph_retention.clean()
 
 
 @app.task(name=TaskName.MAINTENANCE_TOKENS)

@@ -1,10 +1,12 @@
 """/v1/graph as its callers see it: the same gate on every path, pages, drawings, changes in two steps."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from apps.graph import retention
 from apps.graph.loading import load
 from apps.graph.models import GraphChange
 from apps.graph.records import Edge, Node
@@ -308,3 +310,16 @@ def test_wrong_input_is_refused_with_a_reason(caller: Callable[[str], Api], path
 
     assert answer.status == 422, answer.body
     assert answer.json["detail"]
+
+
+@pytest.mark.requirement("graph:changes")
+def test_old_proposals_are_forgotten(caller: Callable[[str], Api], sown: Tenant) -> None:
+    token = ask(caller("admin"), "changes", cypher="MATCH (t:Task) DETACH DELETE t").json["confirmation_token"]
+    fresh = ask(caller("admin"), "changes", cypher="MATCH (t:Task) DETACH DELETE t").json["confirmation_token"]
+    with tenant_scope(sown.id):
+        GraphChange.objects.filter(id=token).update(created_at=now() - timedelta(days=400))
+
+    retention.clean()
+
+    with tenant_scope(sown.id):
+        assert [str(change.id) for change in GraphChange.objects.all()] == [fresh]

@@ -52,6 +52,11 @@ def two(admin_url: str) -> tuple[Principal, Principal]:
                 "SELECT gen_random_uuid(), tenant_id, id, 1, 'user', 'completed', '' FROM session",
                 [caller.tenant_id],
             )
+            cursor.execute(
+                "INSERT INTO graph_changes (id, tenant_id, owner_sub, cypher, parameters, sha256, would_change, status, "
+                "error_code, expires_at) VALUES (gen_random_uuid(), %s, 'x', '', '{}', '', '{}', 'proposed', '', now())",
+                [caller.tenant_id],
+            )
     return pair
 
 
@@ -114,7 +119,7 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
 def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
     assert set(tenant_tables(superuser)) == {
         "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs", "llm_calls",
-        "llm_accounts", "llm_hours", *SHARED_ROWS,
+        "llm_accounts", "llm_hours", "graph_changes", *SHARED_ROWS,
     }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4
