@@ -1,4 +1,4 @@
-"""What PostgreSQL remembers of the graph's changes does not stay for ever. Runs as the engine's role, across tenants."""
+"""Proposed changes of the graph are not remembered for ever. Runs as the engine's role, across tenants."""
 
 from django.conf import settings
 

@@ -2,8 +2,8 @@
 
 from apps.agents import retention as session_retention
 from apps.audit import upkeep
-from apps.identity.services import purge_expired_tokens
 from apps.graph import retention as graph_retention
+from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from apps.llm.money import budgets
 from kernel.task_names import TaskName
