@@ -2,8 +2,8 @@
 
     callers.py <tenant id> <how many calls> <return | exit | term | kill | fork | busy>
 
-Prints a JSON line {"tokens": ...} for each answer. Its end follows the last answer at once; busy: while other threads go
-on asking.
+Prints a JSON line {"tokens": ...} for each answer. Its end follows the last answer at once; busy: while other threads
+go on asking.
 """
 
 import json
