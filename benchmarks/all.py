@@ -17,6 +17,7 @@ SCRIPTS = {
     "api.py": "--seconds 1 --rounds 1",
     "layers.py": "--seconds 1 --rounds 1",
     "pii.py": "",
+    "cypher_parse.py": "",
     "audit.py": "--transactions 200 --rounds 1 --rows 2000",
     "history.py": "--largest 20000 --rounds 1 --requests 50",
 }
