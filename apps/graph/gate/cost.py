@@ -155,7 +155,11 @@ class _Estimate:
                 return self._call(one)
             case tree.ListOf(items):
                 return (float(max(len(items), 1)), max((total(self.size(item)) for item in items), default=1.0))
-            case tree.Slice() | tree.Case():
+            case tree.Slice(of, _, stop):
+                count, each = self.size(of)
+                most = stop.value if isinstance(stop, tree.Const) and type(stop.value) is int else -1
+                return (min(count, float(most)) if most >= 0 else count, each)
+            case tree.Case():
                 return self._largest([self.size(part) for part in parts(one)])
             case tree.Index():
                 self.size(one.at)

@@ -7,7 +7,7 @@ from apps.graph.cypher import tree
 from apps.graph.cypher.printer import print_expression
 from apps.graph.cypher.walk import walk
 from apps.graph.gate.functions import AGGREGATES, FUNCTIONS
-from apps.graph.gate.names import LONGEST_COLUMN, is_plain
+from apps.graph.gate.names import LONGEST_COLUMN, is_name
 
 Kind = Literal["node", "relationship", "relationships", "path", "list", "map", "value"]
 """``value`` is anything, or not known."""
@@ -91,7 +91,7 @@ def names_after(clause: tree.Clause, names: frozenset[str]) -> frozenset[str]:
 
 def by_expression(key: tree.Expr, columns: list[tree.Column]) -> tree.Expr:
     """A column whose name needs quotes is sorted by its expression: not every server finds it by such a name."""
-    if isinstance(key, tree.Var) and not is_plain(key.name):
+    if isinstance(key, tree.Var) and not is_name(key.name):
         return next((column.expression for column in columns if column.alias == key.name), key)
     return key
 

@@ -14,8 +14,8 @@ class Limits:
     tokens: int = 2_000
     depth: int = 50
     hops: int = 5
-    score: float = 1e9
-    size: float = 1e6
+    score: float = 2e10
+    size: float = 1e7
     range_length: int = 10_000
     timeout_s: float = 5.0
     rows: int = 1_000

@@ -8,11 +8,17 @@ from apps.graph.gate.verdict import GateRefusal
 
 PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 LONGEST_COLUMN = 120
+LONGEST_NAME = 64
 
 
 def is_plain(name: str) -> bool:
     """A name that every server reads the same without quotes."""
     return PLAIN.fullmatch(name) is not None
+
+
+def is_name(name: str) -> bool:
+    """A name for a variable: one word of letters of any language. ArcadeDB loses names with dots or spaces in them."""
+    return name.isidentifier() and len(name) <= LONGEST_NAME
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -35,7 +41,7 @@ def refuse(message: str, hint: str = "") -> GateRefusal:
 
 def plain(name: str) -> str:
     """The name, when it is one that all servers read alike."""
-    if not is_plain(name):
+    if not is_name(name):
         raise refuse(
             f"{name[:60]!r} cannot be the name of a variable.", "Use letters, digits and _, beginning with a letter."
         )

@@ -21,7 +21,7 @@ from apps.graph.gate.expressions import (
     parts,
 )
 from apps.graph.gate.functions import AGGREGATES
-from apps.graph.gate.names import LONGEST_COLUMN, did_you_mean, is_plain, plain, refuse
+from apps.graph.gate.names import LONGEST_COLUMN, did_you_mean, is_name, plain, refuse
 from apps.graph.gate.patterns import known_with
 from apps.graph.gate.verdict import GateRefusal
 
@@ -129,7 +129,7 @@ def _projection(
         name = column_name(column) if last or column.alias else _plain_column(column)
         if name in found:
             raise refuse(f"Two columns are called {name}.", "Give one of them another name with AS.")
-        if (not last and not is_plain(name)) or len(name) > LONGEST_COLUMN or not name.isprintable():
+        if (not last and not is_name(name)) or len(name) > LONGEST_COLUMN or not name.isprintable():
             raise refuse(
                 f"{name[:60]!r} cannot be the name of a column{'' if last else ' of WITH'}.",
                 "Use letters, digits and _, beginning with a letter.",

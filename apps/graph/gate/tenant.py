@@ -99,9 +99,8 @@ class _Binder:
         )  # fmt: skip
 
     def predicate(self, predicate: tree.PatternPredicate) -> tree.Exists:
-        """A pattern as a truth becomes EXISTS {}: not every server takes the former everywhere. Whether there is a
-        shortest path is whether there is one."""
-        clause = self.match(tree.Match((replace(predicate.pattern, shortest=None),)))
+        """A pattern as a truth becomes EXISTS {}: not every server takes the former everywhere."""
+        clause = self.match(tree.Match((predicate.pattern,)))
         return tree.Exists(tree.Query((tree.Branch((clause,)),)))
 
     def comprehension(self, one: tree.PatternComprehension) -> tree.PatternComprehension:

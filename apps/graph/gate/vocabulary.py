@@ -32,7 +32,7 @@ def check(query: Any, parameters: Mapping[str, Any]) -> None:
     """GateRefusal for a name that is not the caller's to use. ``query``: any tree, before it is rewritten."""
     records = list(walk(query))
     keys = {key for one in records if isinstance(one, tree.MapOf) for key, _ in one.entries}
-    keys |= {one.key for one in records if isinstance(one, tree.ProjectionItem)}
+    keys |= {one.key for one in records if isinstance(one, tree.ProjectionItem) and one.kind != "property"}
     keys |= set(_keys_in(parameters.values()))
     readable = schema.PROPERTY_NAMES | keys | _OF_TIMES
     for key in keys:
