@@ -149,7 +149,7 @@ def test_a_run_is_refused_by_its_own_budget_and_no_other_run() -> None:
 
     with pytest.raises(ProviderFailure, match="The run's budget of tokens has 10 tokens left of 30 tokens"):
         reserve(request_of(tenant_id, budget, run_id))
-    with pytest.raises(ProviderFailure, match="The run's money"):
+    with pytest.raises(ProviderFailure, match="The run's budget of money"):
         reserve(request_of(tenant_id, RunBudget(nano_usd=49_999), run_id))
     with pytest.raises(ValidationError):
         reserve(request_of(tenant_id, budget))
