@@ -4,7 +4,8 @@ Texts come from the gate (apps/graph/gate) or from this app's own constants, nev
 errors.py; nothing of what the server says reaches a caller.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,18 +13,21 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 
+from apps.audit import trail
 from apps.graph import epoch
 from apps.graph.door import transactions
 from apps.graph.door.calls import Ticket, call
 from apps.graph.door.links import Links, known
 from apps.graph.door.transactions import Asked
 from apps.graph.engines.dialect import Dialect
+from apps.graph.errors import ResultRefusedError
 from apps.graph.results import Plan, Rows, Written
 from kernel import metrics
 from kernel.errors import PlatformError
 
 log = structlog.get_logger("graph")
 PING_S = 2.0
+AUDITED_CHARS = 2000
 DEFINE_S = 60.0
 
 
@@ -46,7 +50,8 @@ def read(
     stale = epoch.check()
     ticket = Ticket("read", "reader", timeout_s or settings.GRAPH_TIMEOUT_S)
     asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT if row_limit is None else row_limit)
-    rows, elapsed_ms = call(ticket, lambda links: transactions.read(links, asked), cancelled=cancelled)
+    with _refusals_audited(asked):
+        rows, elapsed_ms = call(ticket, lambda links: transactions.read(links, asked), cancelled=cancelled)
     metrics.GRAPH_ROWS.labels("read").inc(len(rows.rows))
     return Rows(rows.columns, rows.rows, rows.truncated, elapsed_ms, stale, rows.nodes, rows.edges)
 
@@ -68,7 +73,8 @@ def write(
     ticket = Ticket("write", "writer", timeout_s or settings.GRAPH_TIMEOUT_S)
     asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT)
     epoch.check()
-    written, _ = call(ticket, lambda links: transactions.write(links, asked, commit=commit), cancelled=cancelled)
+    with _refusals_audited(asked):
+        written, _ = call(ticket, lambda links: transactions.write(links, asked, commit=commit), cancelled=cancelled)
     if commit and written.counters:
         _advance()
     return written
@@ -104,9 +110,32 @@ def ping() -> dict[str, Any]:
 
     async def work(links: Links) -> dict[str, Any]:
         await transactions.read(links, Asked("RETURN 1 AS one", {}, ticket.mark, PING_S, row_limit=1, byte_limit=100))
-        return {"engine": links.dialect.name, "agent": links.agent, "bolt": links.bolt}
+        return {"dialect": links.dialect.name, "agent": links.agent, "bolt": links.bolt}
 
     return call(ticket, work)[0]
+
+
+@contextmanager
+def _refusals_audited(asked: Asked) -> Iterator[None]:
+    """An answer with another tenant's data is a fault of ours: whoever looks into it needs the query."""
+    try:
+        yield
+    except ResultRefusedError:
+        trail.note(
+            tenant_id=_uuid(asked.tenant_id),
+            actor="system",
+            action="graph.result_refused",
+            resource_type="graph",
+            details={"cypher": asked.text[:AUDITED_CHARS], "mark": asked.mark},
+        )
+        raise
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text or "")
+    except ValueError:
+        return None
 
 
 def _advance() -> None:

@@ -13,6 +13,7 @@ GRAPH: dict[str, tuple[str, str]] = {
         "security R28",
         "An answer that holds anything of another tenant, or of none, is thrown away.",
     ),
+    "graph:wall-audited": ("security R28", "An answer that was thrown away leaves an audit row and is counted."),
     "graph:errors": (
         "security 89",
         "An error of the graph tells a caller what to do and nothing of what is in the graph.",

@@ -7,9 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
+from apps.audit.models import AuditLog
 from apps.graph import client, errors
 from apps.graph.results import Counters, graph_of
+from kernel import engine_db
+from tests.clients import wait_for
+from tests.factories import make_tenant
 
 MINUTES = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b UNWIND range(1,50) AS c WITH a*b*c AS x RETURN count(x)"
 FAMILY = """
@@ -151,6 +156,23 @@ def test_what_is_another_tenants_is_thrown_away(t: str, family: tuple[str, str],
         client.read(text, {"a": family[0]}, tenant_id=uuid4())
 
     assert family[0] not in raised.value.detail and t not in raised.value.detail
+
+
+@pytest.mark.requirement("graph:wall-audited")
+def test_an_answer_that_was_thrown_away_is_audited_and_counted(family: tuple[str, str]) -> None:
+    stranger, before = make_tenant(), refused_so_far()
+
+    with pytest.raises(errors.ResultRefusedError):
+        client.read("MATCH (n:User {uid: $a}) RETURN n", {"a": family[0]}, tenant_id=stranger.id)
+
+    rows = AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=stranger.id, action="graph.result_refused")
+    wait_for(rows.exists, limit_s=5, what="the audit row")
+    assert rows.get().details["cypher"].startswith("MATCH (n:User")
+    assert refused_so_far() == before + 1
+
+
+def refused_so_far() -> float:
+    return REGISTRY.get_sample_value("graph_results_refused_total") or 0.0
 
 
 def test_what_is_nobodys_is_thrown_away(t: str) -> None:
