@@ -12,12 +12,14 @@ from typing import Any
 
 from apps.agents import run_tools
 from apps.agents.phases.rights import principal_of
-from apps.agents.ports import Say, build
+from apps.agents.ports import build
+from apps.agents.session_memory import Ask
 from apps.agents.tape import Said, Taken, request_hash
+from apps.agents.telling import Say
 from apps.agents.types import Ports, RunView, ToolAnswer
 from apps.graph.asking import OnBehalf
 from apps.identity.principal import Principal
-from apps.llm.types import CompletionRequest, CompletionResult
+from apps.llm.types import CompletionRequest, CompletionResult, Message
 from kernel.pii.text import Mode
 
 DIFF_LINES = 60
@@ -91,6 +93,9 @@ class NobodyToAsk:
 
     def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
         raise AssertionError("a replay called a tool")
+
+    def remember(self, view: RunView, ask: Ask) -> tuple[Message, ...]:
+        raise AssertionError("a replay read a session")
 
 
 def replay_ports(

@@ -24,7 +24,7 @@ from kernel.tenant_context import tenant_statement
 ANSWER_BYTES = 256 * 1024
 REQUEST_BYTES = 256 * 1024  # kept of a request; its hash is of all of it
 REQUEST_HEAD_CHARS = 32_000
-KINDS = ("model", "tool", "graph")
+KINDS = ("model", "tool", "graph", "session")
 
 OF_PLACE: LiteralString = """
 SELECT request_hash, occurrence, answer::text AS answer, attempt, idempotency_key,

@@ -191,7 +191,8 @@ class Ports:
     ``tools``: what this run may be offered; ``writes``: the names of those that change something.
     ``report``: (stage, message) as a progress event. ``say``: text of the final answer as it comes.
     ``checkpoint``: raises when the run must stop (cancelled, lease lost, time over). ``scrub``: any JSON value without
-    personal data, by the tenant's mode. ``spent``: what was called through these ports so far.
+    personal data, by the tenant's mode. ``spent``: what was called through these ports so far. ``history``: what was
+    said in the session before, oldest first, within its window.
     """
 
     complete: Complete
@@ -204,3 +205,4 @@ class Ports:
     checkpoint: Callable[[], None]
     scrub: Callable[[Any], Any]
     spent: Callable[[], Spent]
+    history: Callable[[], tuple[Message, ...]]

@@ -101,7 +101,7 @@ def _answer(view: RunView, todo: Todo, index: int, ports: Ports) -> StepResult:
     if intent.category == "SECURITY":
         found.append({"task": "the asker's rights", "status": "completed", **rights.facts(view)})
     system = "\n\n".join(part for part in (view.agent.system_prompt.strip(), texts.ANSWER) if part)
-    asked = messages.conversation(system, view.history, todo.task, found)
+    asked = messages.conversation(system, ports.history(), todo.task, found)
     tools = validation.offered(view, intent, ports.tools)
     is_direct = len(view.todos) == 1 and intent.category in ("CHAT", "GRAPH")
     input_ = {"task": todo.task, "results": len(found), "tools": [tool.name for tool in tools]}

@@ -44,6 +44,7 @@ RUN_DB_CONNECTIONS = env.integer(
 SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it for this long
 
 # Retention
+SESSION_WINDOW_TOKENS = 4000  # of a session's latest lines that a prompt carries; older ones are in its summary
 SESSION_RETENTION_DAYS = 90  # an ended session and its steps
 JOB_RETENTION_DAYS = env.integer("AGENTIC_JOB_RETENTION_DAYS", 30, "Days a finished job is kept.", 1)
 

@@ -50,6 +50,9 @@ def answer(said: Conversation, tools: tuple[ToolSpec, ...]) -> str:
     italian = said.is_italian
     if not whole.strip():
         return say("empty", italian)
+    turns = composing.conversation_in(said.question) if said.purpose == "summarize" else []
+    if turns:
+        return composing.remembered(turns)
     results = composing.results_in(said.question)
     if results and (said.purpose == "respond" or _ASKS_SUMMARY.search(text)):
         is_answer = said.purpose == "respond"

@@ -1,14 +1,18 @@
-"""Answers out of the results of steps that were taken: a JSON list of {task, text, columns?, rows?} between tags."""
+"""Answers out of the results of steps that were taken, a JSON list of {task, text, columns?, rows?} between tags; and
+the gist of a conversation between tags, a line for each turn.
+"""
 
 import json
 import re
 from typing import Any
 
 from apps.llm.providers.demo import tables
-from apps.llm.providers.demo.digests import digest
+from apps.llm.providers.demo.digests import digest, shorten
 
 _RESULTS = re.compile(r"<results>\n(.*?)\n</results>", re.DOTALL)
+_CONVERSATION = re.compile(r"<conversation>\n(.*?)\n</conversation>", re.DOTALL)
 MAX_RESULTS = 64
+GIST_CHARS, TURN_CHARS = 1_600, 160
 
 
 def results_in(question: str) -> list[dict[str, Any]]:
@@ -41,3 +45,23 @@ def summarised(results: list[dict[str, Any]], instruction: str, *, italian: bool
             found = tables.read(json.dumps({"columns": one.get("columns"), "rows": one["rows"]}))
             parts.append(digest(found, instruction, italian=italian))
     return "\n\n".join(part for part in dict.fromkeys(parts) if part)
+
+
+def conversation_in(question: str) -> list[tuple[str, str]]:
+    """(who, what) of each turn of a conversation that a prompt brings; empty when it brings none."""
+    found = _CONVERSATION.search(question)
+    lines = found.group(1).splitlines() if found else []
+    turns = [line.partition(": ") for line in lines]
+    return [(who, what) for who, mark, what in turns if mark and what]
+
+
+def remembered(turns: list[tuple[str, str]]) -> str:
+    """What to keep of it: an earlier gist, then what the person told, then what they asked; the latest first to go."""
+    kept = [what for who, what in turns if who == "summary"]
+    said = [shorten(what, TURN_CHARS) for who, what in turns if who in ("user", "message")]
+    said.sort(key=lambda what: "?" in what)  # what was told before what was asked; each in its order
+    for what in dict.fromkeys(said):
+        if sum(map(len, kept)) + len(what) > GIST_CHARS:
+            break
+        kept.append(what)
+    return "\n".join(kept)
