@@ -67,7 +67,7 @@ def schema_text() -> str:
     for label in schema.LABELS:
         lines.append(f"(:{label.label}) {label.about}: {_properties(label.properties)}")
         lines += [
-            f"(:{label.label}:{kind.label}) {kind.about}, besides those: {_properties(kind.properties) or 'no more'}"
+            f"(:{label.label}:{kind.label}) {kind.about}, also: {_properties(kind.properties) or 'nothing'}"
             for kind in label.kinds
         ]
     for one in schema.RELATIONSHIPS:

@@ -31,19 +31,26 @@ def having(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
 
 def _possessed(read: Reader, thing: Thing, at: int, negated: bool, word: str) -> Found:
     lacking = word in ("WITHOUT", "MISSING")
-    for no in read.after(at, "NO", "MISSING", "ANY"):
-        absent = lacking or (no != at and not any(end == no for _, end in read.take(at, "ANY")))
+    starts = [known for no in read.after(at, "NO", "MISSING", "ANY") for known in read.after(no, "PRESENT")]
+    for no in dict.fromkeys(starts):
+        absent = lacking or read.starts(at, "NO", "MISSING")
         for tag, end in read.take(no, "PROP"):
             test = Test(str(tag.value), "missing" if absent != negated else "present")
             yield from _made(read, thing, end, tag, test)
             if not absent:
                 yield from _condition(read, thing, tag, end, negated)
+    for text, inside in read.take(at, "QUOTED") if word == "WITH" else ():  # "with 'barcoding' in the title"
+        for _, start in read.take(inside, "IN"):
+            for tag, end in read.take(start, "PROP"):
+                yield from _made(read, thing, end, tag, Test(str(tag.value), "contains", text.text))
     if not lacking:
         yield from _counted(read, thing, at, negated)
 
 
 def whose(read: Reader, thing: Thing, at: int) -> Found:
     """``whose size is above ...``, ``of type university``, ``on chromosome 17``, or the property alone."""
+    for _, start in read.take(at, "OF"):
+        yield from _counted(read, thing, start, negated=False)  # "of more than 6 steps"
     for start in [*(end for _, end in read.take(at, "WHOSE", "OF", "IN", "AT")), at]:
         for tag, after in read.take(start, "PROP"):
             yield from _condition(read, thing, tag, after, negated=False)
@@ -89,6 +96,9 @@ def moments(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
     for deed, end in read.take(at, *_DEEDS):
         if thing.label == _DEEDS[deed.kind]:
             starts.append(end)
+            for first, last in read.take(end, "PERIOD"):  # "dated 2024"
+                for made in read.attempt(last, applying.moment_test, thing, "IN", first.value):
+                    yield made, last
     for start in starts:
         for relation, first, last, end in periods(read, start):
             for made in read.attempt(end, applying.moment_test, thing, relation, first, last):
@@ -140,7 +150,7 @@ def _said(kind: str, text: str) -> tuple[str, Test]:
 
 def _condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> Found:
     """What is said of a property: a comparison, a value, or that it is missing."""
-    for be in read.after(at, "BE", "HAVE"):
+    for be in read.after(at, "BE", "HAVE", "EQ"):
         for start in [be, *(end for _, end in read.take(be, "NOT"))]:
             turned = negated != (start != be)
             for word, end in read.take(start, "MISSING", "PRESENT"):

@@ -13,7 +13,7 @@ from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY, Noun
 from apps.graph.nl2cypher.grammar.reader import Reader, Things
 
 Before = tuple[tuple[str, ...] | str | Test, ...]  # listed values, a role, or what an adjective says
-ALWAYS_PLURAL = ("people", "who")
+ALWAYS_PLURAL = ("people", "staff", "everybody", "everyone")
 
 
 def things(read: Reader, at: int) -> Things:

@@ -56,12 +56,12 @@ def superlatives(read: Reader, at: int) -> Meanings:
     for number, thing_at in numbers(read, at):
         for thing, after in read.things(thing_at):
             for _, start in read.take(after, "WITH", "HAVE"):
-                for word, prop_at in read.take(start, "MAX", "MIN"):
+                for word, prop_at in read.take(start, "MAX", "MIN", "SUP"):
+                    way = word.value[1] if word.kind == "SUP" else word.kind == "MAX"
                     for tag, end in read.take(prop_at, "PROP"):
                         for owner in _sortable(read, thing, str(tag.value), end):
                             limit = number or (SEVERAL if thing.plural else 1)
-                            order = str(tag.value)
-                            yield Listing(owner, order=order, descending=word.kind == "MAX", limit=limit), end
+                            yield Listing(owner, order=str(tag.value), descending=way, limit=limit), end
 
 
 def superlatives_after(read: Reader, at: int) -> Meanings:
@@ -89,8 +89,11 @@ def most_linked(read: Reader, at: int) -> Meanings:
     for limit, descending, noun_at in _tops(read, at):
         for thing, after in read.things(noun_at):
             for _, by_at in read.take(after, "BY", "ORDER"):
-                for counted in [end for _, end in read.take(by_at, "NUMBEROF", "COUNT")]:
-                    for other, end in read.things(counted):
+                others = [one for _, end in read.take(by_at, "NUMBEROF", "COUNT") for one in read.things(end)]
+                for other, noun_end in phrases.nouns(read, by_at):  # "by users", "by task count"
+                    others += [(other, end) for end in read.after(noun_end, "COUNT")]
+                for other, end in others:
+                    if other.label != thing.label:
                         yield from _ranking(read, thing, other, None, descending, limit, end)
 
 
