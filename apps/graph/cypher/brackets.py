@@ -42,71 +42,75 @@ def paired(tokens: list[Token], text: str) -> list[Token]:
         position += 1
         if type_ not in _SPECIAL:
             found.append(token)
-            continue
-        if type_ == "_COMMA":
-            if stack:
+        elif type_ == "_COMMA" or type_ == "_BAR":
+            found.append(token)
+            if stack and type_ == "_COMMA":
                 stack[-1].comma = True
-            found.append(token)
-        elif type_ == "_BAR":
-            if stack:
+            elif stack:
                 stack[-1].bar = True
-            found.append(token)
         elif type_ in _CLOSES:
-            sign = _CLOSES[type_]
-            if not stack or stack[-1].sign != sign:
-                raise CypherSyntaxError(f"This {token.value} closes nothing.", text, token.at, found=token.value)
-            opened = stack.pop()
-            found.append(token)
-            if sign == "(":
-                if opened.token.type == "_LPAR":
-                    position = _arrow(tokens, position, found, stack, opened)
-            elif sign == "[":
-                if opened.is_relationship:
-                    position = _arrow_end(tokens, position, found, token, text)
-                else:
-                    _comprehension(found, opened)
+            position = _close(tokens, position, found, stack, text)
         else:
             if len(stack) >= MAX_DEPTH:
-                raise CypherSyntaxError(
-                    f"Brackets nest deeper than {MAX_DEPTH}: make the query flatter.", text, token.at
-                )
-            before = found[-1] if found else _END
-            if type_ == "_LPAR":
-                if before.type in ("NAME", "_ALL") and text[before.at] != "`" and position > 1:
-                    ahead = tokens[position + 1].type if position + 1 < end else ""
-                    before.type = _function(before.value, ahead)
-                    token = before
-                else:
-                    found.append(token)
-                stack.append(_Open(token, "(", len(found)))
-            elif type_ == "_LBRACE":
-                word = before.value.lower() if before.type == "NAME" and text[before.at] != "`" else ""
-                if word == "exists":
-                    before.type = "_EXISTS"
-                elif word in _NO_SUBQUERY and len(found) > 1 and found[-2].type not in ("_COLON", "_BAR"):
-                    raise CypherSyntaxError(_NO_SUBQUERY[word], text, before.at)
-                else:
-                    if before.type in ("_CALL", "_RPAR"):
-                        token.type = "_QUERY_OPEN"
-                    found.append(token)
-                stack.append(_Open(token, "{", len(found)))
-            else:
-                found.append(token)
-                stack.append(_Open(token, "[", len(found)))
+                problem = f"Brackets nest deeper than {MAX_DEPTH}: make the query flatter."
+                raise CypherSyntaxError(problem, text, token.at)
+            _open(tokens, position, found, stack, text)
     if stack:
         opened = stack[-1]
         raise CypherSyntaxError(f"This {opened.sign} is not closed.", text, opened.token.at, found=opened.sign)
     return found
 
 
-def _function(name: str, ahead: str) -> str:
-    """The terminal of ``name(`` before a token and then one of the type ``ahead``."""
-    low = name.lower()
-    if ahead == "IN" and low in _QUANTIFIERS:
+def _open(tokens: list[Token], position: int, found: list[Token], stack: list[_Open], text: str) -> None:
+    """At the bracket before ``position``: it may belong to the word before it."""
+    token = tokens[position - 1]
+    before = found[-1] if found else _END
+    word = before.value.lower() if before.type in ("NAME", "_ALL") and text[before.at] != "`" else ""
+    if token.type == "_LPAR" and word:
+        ahead = tokens[position + 1].type if position + 1 < len(tokens) else ""
+        before.type = _function(word, ahead)
+        token = before
+        sign = "("
+    elif token.type == "_LBRACE":
+        sign = "{"
+        if word == "exists":
+            before.type = "_EXISTS"
+        elif word in _NO_SUBQUERY and len(found) > 1 and found[-2].type not in ("_COLON", "_BAR"):
+            raise CypherSyntaxError(_NO_SUBQUERY[word], text, before.at)
+        else:
+            if before.type in ("_CALL", "_RPAR"):
+                token.type = "_QUERY_OPEN"
+            found.append(token)
+    else:
+        sign = token.value
+        found.append(token)
+    stack.append(_Open(token, sign, len(found)))
+
+
+def _close(tokens: list[Token], position: int, found: list[Token], stack: list[_Open], text: str) -> int:
+    """At the bracket before ``position``: what its partner was is known now. Returns where to go on."""
+    token = tokens[position - 1]
+    sign = _CLOSES[token.type]
+    if not stack or stack[-1].sign != sign:
+        raise CypherSyntaxError(f"This {token.value} closes nothing.", text, token.at, found=token.value)
+    opened = stack.pop()
+    found.append(token)
+    if opened.is_relationship:
+        return _arrow_end(tokens, position, found, token, text)
+    if sign == "[":
+        _comprehension(found, opened)
+    elif opened.token.type == "_LPAR":
+        return _arrow(tokens, position, found, stack, opened)
+    return position
+
+
+def _function(word: str, ahead: str) -> str:
+    """The terminal of ``word(`` before a token and then one of the type ``ahead``."""
+    if ahead == "IN" and word in _QUANTIFIERS:
         return "QUANTIFIER"
-    if ahead == "EQ" and low == "reduce":
+    if ahead == "EQ" and word == "reduce":
         return "REDUCE"
-    return "SHORTEST" if low in _SHORTEST else "FUNCTION"
+    return "SHORTEST" if word in _SHORTEST else "FUNCTION"
 
 
 def _arrow(tokens: list[Token], position: int, found: list[Token], stack: list[_Open], opened: _Open) -> int:

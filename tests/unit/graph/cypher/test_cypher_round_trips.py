@@ -10,7 +10,7 @@ from tests.unit.graph.cypher.corpus import ACCEPTED, Entry
 from tests.unit.graph.cypher.trees import expressions, statements
 
 NO_HURRY = settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
