@@ -1,6 +1,8 @@
 """Reading agents: a tenant's own and the platform's. Of one name the tenant's own is the one that is meant."""
 
+import json
 from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -8,10 +10,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from apps.agents.models import Agent, AgentVersion
 from kernel.errors import ConflictError, NotFoundError
 from kernel.pagination import Cursor
-from kernel.tenant_context import tenant_scope
+from kernel.tenant_context import tenant_scope, tenant_statement
 
 DEFAULT = "default"  # answers where a run names no agent; apps/agents/first_agent.py lays it
 VERSIONS_SHOWN = 100
+FOR_RUN: LiteralString = """
+SELECT agents.name AS agent_name, agents.enabled AS agent_enabled, agent_versions.*
+FROM agents JOIN agent_versions ON agent_versions.agent_id = agents.id AND agent_versions.version = agents.version
+WHERE agents.name = %(name)s ORDER BY agents.tenant_id LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +37,25 @@ def find_agent(tenant_id: UUID, name: str) -> Definition:
 
 
 def agent_for_run(tenant_id: UUID, name: str | None) -> Definition:
-    """Who answers a run that names this agent; None: the default. NotFoundError, or ConflictError when disabled."""
-    found = find_agent(tenant_id, name or DEFAULT)
+    """Who answers a run that names this agent; None: the default. NotFoundError, or ConflictError when disabled.
+
+    Every run asks: one round trip. Not inside a transaction.
+    """
+    rows = tenant_statement(tenant_id, FOR_RUN, {"name": name or DEFAULT})
+    found = _definition(rows[0]) if rows else find_agent(tenant_id, name or DEFAULT)
     if not found.agent.enabled:
         raise ConflictError(f"The agent {found.agent.name} is disabled. Choose another.", code="agent_disabled")
     return found
+
+
+def _definition(row: dict[str, Any]) -> Definition:
+    """Django's connections hand jsonb over as text."""
+    agent = {name: row.pop(f"agent_{name}") for name in ("name", "enabled")}
+    columns = {name: json.loads(row[name]) if row[name] is not None else None for name in ("tools", "budget")}
+    version = AgentVersion(**{**row, **columns})
+    return Definition(
+        Agent(id=version.agent_id, version=version.version, tenant_id=version.tenant_id, **agent), version
+    )
 
 
 def list_agents(

@@ -1,13 +1,15 @@
 """The rows of a new run, in one statement: run, first event, the prompt in its session, the session if it is new."""
 
+import json
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db.models import JSONField
 from psycopg.types.json import Jsonb
 
-from apps.agents.models import Session
+from apps.agents.models import AgentRun, Session
 from apps.agents.run_request import RunPlan
 from apps.identity.principal import Principal
 from apps.jobs.ledger import ISO_NOW
@@ -15,6 +17,8 @@ from kernel.request_context import RequestContext
 from kernel.tenant_context import prepared_cursor
 
 TITLE_CHARS = 80
+_COLUMNS = [field.attname for field in AgentRun._meta.concrete_fields]
+_JSON_COLUMNS = frozenset(field.attname for field in AgentRun._meta.concrete_fields if isinstance(field, JSONField))
 
 # The key of a repeat is taken: nothing comes back. See apps/jobs/services.py, whose table this is.
 KEY = """
@@ -45,7 +49,7 @@ WITH session AS (
         'classify', 0, 1, '[]', '{{}}', '[]', false, false, false, %(waits_for)s, 0, 0, 0, 1,
         now() + CASE WHEN %(job_id)s::uuid IS NULL THEN interval '0' ELSE interval '100 years' END, %(request_id)s,
         %(correlation_id)s, %(traceparent)s)
-    RETURNING id, tenant_id, created_at
+    RETURNING *
 ), told AS (
     INSERT INTO run_events (run_id, seq_id, tenant_id, event_type, event_json, created_at)
     SELECT id, 1, tenant_id, 'status', jsonb_build_object('run_id', id, 'from', NULL, 'to', 'queued',
@@ -56,7 +60,7 @@ WITH session AS (
     SELECT %(said_id)s::uuid, tenant_id, %(session_id)s::uuid, %(said_seq)s::int, 'user', %(prompt)s::text,
         'completed', created_at, '' FROM run
 )
-SELECT * FROM told
+SELECT run.*, told.seq_id, told.event_type, told.event_json, told.created_at AS told_at FROM run CROSS JOIN told
 """
 
 
@@ -84,8 +88,8 @@ def insert_run(
     waits_for: UUID | None,
     job_id: UUID | None,
     context: RequestContext,
-) -> dict[str, Any]:
-    """Write the rows; the event that was told. ``session``: locked, and its counters are moved on here."""
+) -> tuple[AgentRun, dict[str, Any]]:
+    """Write the rows; the run, and the event that was told. ``session``: locked; its counters are moved on here."""
     said_id = uuid4()
     values = {
         "id": run_id,
@@ -113,9 +117,18 @@ def insert_run(
         "traceparent": context.traceparent,
     }
     with prepared_cursor() as cursor:
-        told = cursor.execute(RUN, values).fetchone()
-    if told is None:
+        row = cursor.execute(RUN, values).fetchone()
+    if row is None:
         raise RuntimeError("a run was inserted and told nothing")
     if session is not None:
         session.last_step_id, session.last_step_seq = said_id, session.last_step_seq + 1
-    return dict(told)
+    told = {name: row[name] for name in ("seq_id", "event_type", "event_json")}
+    return _as_run(row), {"run_id": row["id"], "created_at": row["told_at"], **told}
+
+
+def _as_run(row: dict[str, Any]) -> AgentRun:
+    """What ``AgentRun.objects.get`` would give. Django's connections hand jsonb over as text."""
+    values = [
+        json.loads(row[name]) if name in _JSON_COLUMNS and row[name] is not None else row[name] for name in _COLUMNS
+    ]
+    return AgentRun.from_db("default", _COLUMNS, values)

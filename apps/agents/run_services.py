@@ -63,7 +63,7 @@ def create_run(
     digest = request_hash({**fields, "use_jobs": use_jobs})
     quota = quota_of(principal, RUNS)
     new_id = run_id or uuid4()
-    shown: list[dict[str, Any]] = []
+    made: list[tuple[AgentRun, dict[str, Any]]] = []
     ended: list[Moved] = []
     touched: list[Session] = []
 
@@ -75,7 +75,7 @@ def create_run(
         if quota is not None:
             claim_room(principal, RUNS, quota, route=CREATE_ROUTE, idempotency_key=None)
         session, waits_for = _locked_session(plan, ended)
-        told = insert_run(
+        inserted = insert_run(
             principal,
             plan,
             run_id=new_id,
@@ -84,7 +84,7 @@ def create_run(
             job_id=of_job,
             context=context or current(),
         )
-        shown.append(as_read(told))
+        made.append(inserted)
         if session is not None:
             _touch(session)
             touched.append(session)
@@ -110,9 +110,8 @@ def create_run(
     for session in touched:
         session_cache.put(session)
     show_ended(ended)
-    with tenant_scope(principal.tenant_id):
-        run = AgentRun.objects.get(id=new_id)
-    run_mirror.publish(shown)
+    run, told = made[0]
+    run_mirror.publish([as_read(told)])
     if not use_jobs and job_id is None and run.waits_for is None:
         dispatch.send([new_id])
     return run, False

@@ -7,6 +7,7 @@ every call, with the run's own principal: what a model was offered gives it noth
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC
+from functools import cache
 from typing import Any, Literal
 from uuid import UUID
 
@@ -78,7 +79,13 @@ class RunTool:
     run: Callable[[Caller, Any], Any]
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.description, self.input.model_json_schema())
+        return ToolSpec(self.name, self.description, _schema_of(self.input))
+
+
+@cache
+def _schema_of(model: type[_Input]) -> dict[str, Any]:
+    """Every phase asks for it, and making one takes milliseconds. Nobody changes it."""
+    return model.model_json_schema()
 
 
 def offered(principal: Principal, category: Category | None) -> tuple[RunTool, ...]:
