@@ -101,7 +101,7 @@ def define(statements: Callable[[Dialect], tuple[str, ...]], *, timeout_s: float
 def engine() -> str:
     """The name of the server's dialect, without a call once it is known. GraphUnavailableError when nobody is there."""
     connected = known()
-    return connected.dialect.name if connected else str(ping()["engine"])
+    return connected.dialect.name if connected else str(ping()["dialect"])
 
 
 def ping() -> dict[str, Any]:

@@ -27,7 +27,7 @@ log = structlog.get_logger("graph")
 LABEL = "GraphEpoch"
 UID_OF_NODE = "graph-epoch"
 ADVANCE_EVERY_S = 2.0
-CALL_S = 5.0
+CALL_S = 2.0
 Verdict = Literal["", "older", "emptied", "other"]
 
 _FIND = f"MATCH (e:{LABEL} {{uid: $uid}}) RETURN e.epoch AS epoch, e.beat AS beat"
@@ -76,12 +76,17 @@ _known = _Known()
 def check() -> str:
     """Empty, or why what the graph answers may be out of date. GraphStaleError when it was emptied or exchanged.
 
-    Looks at most every GRAPH_EPOCH_CHECK_S seconds a process. A graph that was never laid is not held against anything.
+    Looks at most every GRAPH_EPOCH_CHECK_S seconds a process, one caller at a time: others go by what was seen last.
+    A graph that was never laid is not held against anything.
     """
     if time.monotonic() - _known.checked_at_s > settings.GRAPH_EPOCH_CHECK_S:
-        with _known.lock:
-            if time.monotonic() - _known.checked_at_s > settings.GRAPH_EPOCH_CHECK_S:
-                look()
+        has_looked = _known.checked_at_s > float("-inf")
+        if _known.lock.acquire(blocking=not has_looked):
+            try:
+                if time.monotonic() - _known.checked_at_s > settings.GRAPH_EPOCH_CHECK_S:
+                    look()
+            finally:
+                _known.lock.release()
     if _known.verdict in ("emptied", "other"):
         raise GraphStaleError(GONE)
     return OLDER if _known.verdict == "older" else ""
