@@ -24,6 +24,7 @@ _state: dict[str, Any] = {}
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-long", action="store_true", help="the long fault-injection run instead of the short one")
+    parser.addoption("--isolation-queries", type=int, default=0, help="so many random queries over two tenants")
 
 
 def _needs_servers() -> bool:

@@ -6,16 +6,39 @@ and of tenants whose ids almost are A's; and values on which a careless conditio
 
 import itertools
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import neo4j
 from neo4j.graph import Node, Path, Relationship
+
+from devkit.datadir import DevkitError
 
 A = "11111111-aaaa-4aaa-8aaa-111111111111"
 B = "22222222-bbbb-4bbb-8bbb-222222222222"
 ALMOST_A = (A.upper(), A + " ", A.replace("-", ""), 1, ["A"], "")
 STATUSES = ("completed", "failed", "running")
 NAMES = ("anna", "bruno", "carla")
+
+
+@contextmanager
+def two_graphs(servers: Any) -> Iterator[tuple[neo4j.Session, neo4j.Session]]:
+    """Sessions on a database with A's data alone, and on one with everybody's. Both are dropped at the end."""
+    variables = servers.variables()
+    command = servers._servers["graph"]._command  # Bolt cannot make a database
+    account = (variables["AGENTIC_GRAPH_USER"], variables["AGENTIC_GRAPH_PASSWORD"])
+    names = ("isolation_alone", "isolation_among")
+    for name in names:
+        with suppress(DevkitError):
+            command(f"drop database {name}")
+        command(f"create database {name}")
+    driver = neo4j.GraphDatabase.driver(variables["GRAPH_URL"], auth=account, notifications_min_severity="OFF")
+    with driver, driver.session(database=names[0]) as alone, driver.session(database=names[1]) as among:
+        fill(alone, with_others=False)
+        fill(among, with_others=True)
+        yield alone, among
+    for name in names:
+        command(f"drop database {name}")
 
 
 def nodes_of(tenant: Any, mark: str, *, spoiled: bool) -> list[tuple[str, dict[str, Any]]]:

@@ -43,8 +43,8 @@ class Names:
     shortest: list[str] = field(default_factory=list)
     value: list[str] = field(default_factory=list)
 
-    def copy(self) -> "Names":
-        return Names(*(list(getattr(self, name)) for name in self.__dataclass_fields__))
+    def only(self, kept: list[str]) -> "Names":
+        return Names(*([one for one in getattr(self, kind) if one in kept] for kind in self.__dataclass_fields__))
 
     def all(self) -> list[str]:
         return [one for name in self.__dataclass_fields__ for one in getattr(self, name)]
@@ -125,7 +125,11 @@ class Writer:
                 return tree.Unary("NOT", self.condition(names, depth - 1))
             return tree.Binary(operator, self.condition(names, depth - 1), self.condition(names, depth - 1))
         kinds = ["plain"]
-        kinds += ["text", "number", "label", "null", "risky", "risky", "risky", "pattern", "exists", "regex"] if names.node else []
+        kinds += (
+            ["text", "number", "label", "null", "risky", "risky", "risky", "pattern", "exists", "regex"]
+            if names.node
+            else []
+        )
         kinds += ["nodes"] if names.path else []
         kinds += ["rel"] if names.rel else []
         kinds += ["rels"] if names.rels else []
@@ -337,7 +341,7 @@ class Writer:
     def with_(self, names: Names) -> tree.With:
         kept = [name for name in names.all() if self.chance(70)] or names.all()[:1]
         columns = [tree.Column(tree.Var(name)) for name in kept]
-        after = Names(*([one for one in getattr(names, kind) if one in kept] for kind in names.__dataclass_fields__))
+        after = names.only(kept)
         order: tuple[tree.Order, ...] = ()
         limit = None
         if not kept or self.chance(60):
@@ -355,7 +359,9 @@ class Writer:
 
     def subquery(self, names: Names) -> tree.Subquery:
         imported = [name for name in names.all() if self.chance(60)]
-        inner = Names(*([one for one in getattr(names, kind) if one in imported] for kind in names.__dataclass_fields__))
+        inner = Names(
+            *([one for one in getattr(names, kind) if one in imported] for kind in names.__dataclass_fields__)
+        )
         clauses: list[Any] = []
         if imported:
             clauses.append(tree.With(tree.Projection(tuple(tree.Column(tree.Var(name)) for name in imported))))

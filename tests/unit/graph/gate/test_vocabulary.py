@@ -101,7 +101,10 @@ def test_a_property_cannot_be_named_by_a_value(text: str) -> None:
 @pytest.mark.requirement("gate:vocabulary")
 @pytest.mark.parametrize(
     "text",
-    ["MATCH (n) RETURN n['name'] AS x", "MATCH (n) RETURN n[$key] AS x", "RETURN [1, 2][0] AS x", "RETURN [1, 2][-1] AS x", "MATCH (n) RETURN labels(n)[0] AS x", "MATCH (n) WITH collect(n.name) AS l RETURN l[toInteger(1)] AS x",
+    ["MATCH (n) RETURN n['name'] AS x", "MATCH (n) RETURN n[$key] AS x", "RETURN [1, 2][0] AS x",
+     "RETURN [1, 2][-1] AS x",
+     "MATCH (n) RETURN labels(n)[0] AS x",
+     "MATCH (n) WITH collect(n.name) AS l RETURN l[toInteger(1)] AS x",
      "UNWIND [1] AS i RETURN [1, 2][i] AS x", "RETURN {a: 1}['a'] AS x", "WITH {a: 1} AS m RETURN m.a AS x",
      "UNWIND $rows AS row RETURN row.colour AS x", "RETURN date().year AS x", "RETURN 'tenant_id' AS x",
      "MATCH (n) WHERE n.name = 'tenant_id' RETURN n", "RETURN [1, 2, 3][0..2] AS x"],
