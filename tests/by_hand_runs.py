@@ -10,7 +10,7 @@ from apps.agents import run_ledger, run_mirror, run_services
 from apps.agents.models import AgentRun
 from apps.agents.run_event_types import DELTA
 from apps.agents.run_records import Move, NewEvent
-from apps.agents.states import CLASSIFY, FINALIZE
+from apps.agents.states import CLASSIFY
 from apps.identity.principal import Principal
 from kernel import engine_db
 from kernel.tenant_context import tenant_scope
@@ -34,10 +34,10 @@ class HandRun:
             AgentRun.objects.filter(id=self.id).update(**columns)
         return self
 
-    def claim(self, *, phase: str = CLASSIFY, shown: bool = True) -> "HandRun":
+    def claim(self, *, shown: bool = True) -> "HandRun":
         with engine_db.connect("tests") as connection:
             row = run_ledger.claim(
-                connection, self.id, phase=phase, index=0, worker="hand", lease_s=LEASE_S, limit_s=LEASE_S
+                connection, self.id, phase=CLASSIFY, index=0, worker="hand", lease_s=LEASE_S, limit_s=LEASE_S
             )
         assert row is not None, "the database refused the claim"
         self.token = row["token"]
@@ -68,7 +68,7 @@ class HandRun:
         output = {"text": "Done.", "outputs": [{"type": "text", "text": "Done."}]}
         error = {"message": "by hand", "reason": "by_hand"} if status == "failed" else None
         move = Move(
-            self.id, self.token, FINALIZE, 0, self.last_seq,
+            self.id, self.token, CLASSIFY, 0, self.last_seq,
             status=status, output=output if status == "succeeded" else None, error=error, **columns,
         )  # fmt: skip
         with engine_db.connect("tests") as connection:

@@ -9,6 +9,7 @@ from tests.spec.asking import ASKING
 from tests.spec.cypher import CYPHER
 from tests.spec.gate import GATE
 from tests.spec.graph import GRAPH
+from tests.spec.runs import RUNS
 
 EDGE = {
     "edge:trace": ("SPEC 2.2", "Every answer carries the request's id and correlation id."),
@@ -277,6 +278,7 @@ SESSIONS: dict[str, tuple[str, str]] = {
     "sessions:cache": ("SPEC 9.2", "session:{id} shows the session to the API, and a forged one is not believed."),
     "sessions:expiry": ("SPEC 12", "A session that is idle too long ends, and an ended one is deleted in time."),
     "sessions:predecessor": ("contract 1.6", "/v1/agents/sessions is the same resource."),
+    "sessions:change": ("issue 6", "A session's owner changes it, and says what a prompt does while a run is open."),
 }
 
 ADMIN: dict[str, tuple[str, str]] = {
@@ -299,6 +301,8 @@ ADMIN: dict[str, tuple[str, str]] = {
     "admin:limits": ("issue 3", "Rate limits of tenants and single callers are set here and hold at once."),
     "admin:users": ("issue 3", "Accounts are made, changed and signed out within their tenant, never one's own."),
     "admin:sessions": ("issue 3", "Conversations with agents can be looked at and ended."),
+    "admin:agents": ("issue 6", "Agents are defined here, in versions; the platform's are read-only for tenants."),
+    "admin:runs": ("issue 6", "Runs can be found, looked at with steps, plan and tape, ended and gone on with."),
     "admin:providers": ("issue 4", "Providers are added, tested, changed and deleted here, and no page shows a key."),
     "admin:models": ("issue 4", "Models are priced, tried with a question, warmed up and downloaded by jobs."),
     "admin:models-scope": ("issue 4", "The platform's providers are read-only for tenants, another tenant's missing."),
@@ -386,9 +390,20 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:77": ("security 77", "No query reaches files or the network through a procedure."),
     "security:78": ("security 78", "No query writes through a procedure."),
     "security:79": ("security 79", "Procedures stay closed under every alias, quotation and case."),
+    "security:80": ("security 80", "Only functions that are known by name pass."),
     "security:81": ("security 81", "No statement of administration passes as a query."),
     "security:83": ("security 83", "One statement is sent at a time."),
     "security:84": ("security 84", "Depth, nesting and size of queries are bounded, and no text breaks the parser."),
+    "security:85": ("security 85", "A query says what it returns, and ends there."),
+    "security:86": ("security 86", "A parameter is a value and nothing else, and reserved names are not the caller's."),
+    "security:88": ("security 88", "Queries that would exhaust the graph's server are refused or bounded."),
+    "security:89": ("security 89", "No error tells of data that the caller may not see."),
+    "security:91": ("security 91", "What was inspected is what runs, and nothing can be changed between."),
+    "security:94": ("security 94", "No operator binds stronger than the tenant."),
+    "security:95": ("security 95", "Every place where a pattern can stand is bound to the tenant."),
+    "security:96": ("security 96", "No function leads to a node that no bound pattern found."),
+    "security:97": ("security 97", "What a change makes or touches is the tenant's own."),
+    "security:100": ("security 100", "A tenant is equal to itself alone: no case, space or number makes another one it."),
 }
 
 LLM: dict[str, tuple[str, str]] = {
@@ -499,6 +514,7 @@ LLM: dict[str, tuple[str, str]] = {
 
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
-    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, SECURITY,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS,
+    SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}

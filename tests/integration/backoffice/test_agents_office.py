@@ -8,14 +8,19 @@ from uuid import uuid4
 import pytest
 
 from apps.agents.agent_services import create_agent
-from apps.agents.models import Agent, AgentVersion
+from apps.agents.models import Agent, AgentRun, AgentVersion, TapeEntry
 from apps.audit.models import AuditLog
 from apps.tenancy.models import Tenant
 from kernel import engine_db
+from kernel.clock import now
+from kernel.tenant_context import tenant_scope
+from tests.by_hand_runs import HandRun
 from tests.factories import make_principal
 from tests.integration.backoffice.browser import Browser
 from tests.integration.backoffice.conftest import MakeUser, SignIn
+from tests.integration.backoffice.test_office_jobs import NASTY
 
+RUNS = "/admin/agents/agentrun/"
 AGENTS = "/admin/agents/agent/"
 AGENT = {
     "description": "d", "system_prompt": "Be brief.", "model": "", "temperature": "0.3", "tools": "graph.query",
@@ -124,3 +129,131 @@ def test_agents_are_for_administrators(make_user: MakeUser, sign_in: SignIn) -> 
     operator = sign_in(make_user("operator"))
 
     assert operator.get(AGENTS).status_code == 403
+
+
+# -- runs
+@pytest.mark.requirement("admin:runs")
+def test_the_list_shows_the_tenants_runs_and_filters_them(tenant: Tenant, tenant_admin: Browser) -> None:
+    queued = HandRun(make_principal(tenant, sub="ada"), "How many files are there?").id
+    failed = HandRun(make_principal(tenant, sub="bob")).claim().finish("failed").id
+
+    def shown(query: str) -> set[Any]:
+        page = tenant_admin.get(f"{RUNS}{query}")
+        assert page.status_code == 200, page.text[:300]
+        return {run_id for run_id in (queued, failed) if str(run_id) in page.text}
+
+    assert shown("") == {queued, failed}
+    assert shown("?status=failed") == {failed}
+    assert shown("?owner=ada") == {queued}
+    assert shown("?agent=nobody") == set()
+    assert shown(f"?q={queued}") == {queued}
+    assert "How many files are there?" in tenant_admin.get(RUNS).text
+
+
+@pytest.mark.requirement("admin:runs")
+def test_a_run_shows_its_plan_its_steps_its_answer_and_its_events(tenant: Tenant, tenant_admin: Browser) -> None:
+    held = HandRun(make_principal(tenant), NASTY).claim()
+    todos = [{"task": f"Count {NASTY}", "kind": "graph", "status": "pending"}]
+    step = {
+        "id": uuid4(), "index": 0, "action": "graph.ask", "status": "completed", "input": {"q": NASTY},
+        "output": {"n": 12}, "error": None, "input_hash": "0" * 64, "reused_from": None, "tokens": 17,
+        "cost_nano_usd": 0, "latency_ms": 5.5, "started_at": now(), "finished_at": now(),
+    }  # fmt: skip
+    held.say("piece of the answer").finish(todos=todos, step=step, metrics={"llm": []})
+
+    page = tenant_admin.get(f"{RUNS}{held.id}/change/")
+    part = tenant_admin.get(f"{RUNS}{held.id}/live")
+
+    assert page.status_code == 200
+    assert "graph.ask" in page.text and "17 tokens" in page.text and "&quot;n&quot;: 12" in page.text
+    assert "Done." in page.text and "piece of the answer" not in page.text
+    assert NASTY not in page.text and "&lt;script&gt;alert(1)" in page.text
+    assert "succeeded" in part.text and part.status_code == 286
+
+
+@pytest.mark.requirement("admin:runs")
+def test_a_runs_page_is_kept_up_to_date_until_its_end(tenant: Tenant, tenant_admin: Browser) -> None:
+    held = HandRun(make_principal(tenant)).claim()
+    ask = f"{RUNS}live?ids={held.id},{uuid4()},rubbish"
+
+    page, before = tenant_admin.get(f"{RUNS}{held.id}/change/"), tenant_admin.get(ask).json()
+    part = tenant_admin.get(f"{RUNS}{held.id}/live")
+    held.finish()
+    after = tenant_admin.get(ask).json()
+
+    assert f'hx-get="{RUNS}{held.id}/live"' in page.text
+    assert (part.status_code, before, after) == (200, {str(held.id): "running"}, {str(held.id): "succeeded"})
+    assert f'data-live-statuses="{RUNS}live"' in tenant_admin.get(RUNS).text
+
+
+@pytest.mark.requirement("admin:runs")
+def test_selected_runs_are_cancelled_and_it_is_written_down(
+    tenant: Tenant, tenant_admin: Browser, audited: Callable[..., AuditLog]
+) -> None:
+    runs = [HandRun(make_principal(tenant)), HandRun(make_principal(tenant, sub="ada"))]
+
+    page = tenant_admin.submit(RUNS, [("action", "cancel"), *(("_selected_action", str(run.id)) for run in runs)])
+    again = tenant_admin.submit(f"{RUNS}{runs[0].id}/change/", {"action": "cancel"}, to=f"{RUNS}{runs[0].id}/act")
+
+    assert page.text.count("was cancelled.") == 2
+    assert "is cancelled already" in again.text
+    with tenant_scope(tenant.id):
+        assert {run.status for run in AgentRun.objects.all()} == {"cancelled"}
+    row = audited("admin.run_cancel", runs[1].id)
+    assert (row.tenant_id, row.outcome, row.details["owner"]) == (tenant.id, "success", "ada")
+
+
+@pytest.mark.requirement("admin:runs")
+def test_only_the_owner_goes_on_with_a_run(tenant: Tenant, make_user: MakeUser, sign_in: SignIn) -> None:
+    user = make_user("admin")
+    browser = sign_in(user)
+    own = HandRun(make_principal(tenant, "admin", sub=str(user.pk))).claim().finish("failed")
+    other = HandRun(make_principal(tenant)).claim().finish("failed")
+
+    offered = [browser.get(f"{RUNS}{run.id}/change/").text for run in (own, other)]
+    refused = browser.submit(f"{RUNS}{own.id}/change/", {"action": "resume"}, to=f"{RUNS}{other.id}/act")
+    resumed = browser.submit(f"{RUNS}{own.id}/change/", {"action": "resume"}, to=f"{RUNS}{own.id}/act")
+
+    assert ["Go on with it" in page for page in offered] == [True, False]
+    assert "Only its owner may resume a run" in refused.text
+    assert "goes on at its first step that is not done" in resumed.text
+    with tenant_scope(tenant.id):
+        assert AgentRun.objects.get(id=own.id).attempt == 2
+        assert AgentRun.objects.get(id=other.id).attempt == 1
+
+
+@pytest.mark.requirement("admin:runs")
+def test_the_tape_is_shown_to_administrators_and_the_look_is_written_down(
+    tenant: Tenant, tenant_admin: Browser, make_user: MakeUser, sign_in: SignIn, audited: Callable[..., AuditLog]
+) -> None:
+    held = HandRun(make_principal(tenant, sub="ada")).claim()
+    with tenant_scope(tenant.id):
+        TapeEntry.objects.create(
+            tenant_id=tenant.id, run_id=held.id, request_hash="0" * 64, occurrence=0, kind="model", place="classify",
+            attempt=1, request={"asked": NASTY}, answer={"said": "forty-two"}, idempotency_key="k", answered_at=now(),
+        )  # fmt: skip
+    operator = sign_in(make_user("operator"))
+
+    page, refused = tenant_admin.get(f"{RUNS}{held.id}/tape"), operator.get(f"{RUNS}{held.id}/tape")
+    run_page = operator.get(f"{RUNS}{held.id}/change/")
+
+    assert "forty-two" in page.text and "classify: model" in page.text and NASTY not in page.text
+    assert (refused.status_code, run_page.status_code) == (403, 200)
+    assert f"{held.id}/tape" not in run_page.text
+    assert audited("admin.run_tape_read", held.id).details["owner"] == "ada"
+
+
+@pytest.mark.requirement("admin:scope")
+def test_another_tenants_runs_are_as_missing_as_none_and_seen_by_the_platform(
+    tenant_admin: Browser, platform_admin: Browser, other_tenant: Tenant
+) -> None:
+    foreign = HandRun(make_principal(other_tenant)).claim().finish()
+    paths = [f"{RUNS}{foreign.id}/{rest}" for rest in ("change/", "live", "tape")]
+
+    answers = [tenant_admin.get(path).status_code for path in paths]
+    act = tenant_admin.submit("/admin/", {"action": "cancel"}, to=f"{RUNS}{foreign.id}/act")
+    by_platform = [platform_admin.get(path).status_code for path in paths]
+
+    assert str(foreign.id) not in tenant_admin.get(RUNS).text
+    assert (answers, act.status_code) == ([404, 404, 404], 404)
+    assert by_platform == [200, 286, 200]

@@ -306,7 +306,7 @@ def test_the_tape_is_its_owners_alone(api: Api, admin: Api, worker: Any) -> None
     refused = admin.get(f"{PATH}/{done['id']}/tape")
 
     assert tape.json["total"] == len(tape.json["items"]) >= 1
-    assert {entry["kind"] for entry in tape.json["items"]} <= {"model", "tool", "graph"}
+    assert {entry["kind"] for entry in tape.json["items"]} <= {"model", "tool", "graph", "session"}
     assert all(entry["answered_at"] for entry in tape.json["items"])
     assert (refused.status, refused.json["code"]) == (403, "not_the_owner")
 

@@ -177,8 +177,8 @@ def test_the_stream_of_others_is_as_missing_as_that_of_nobody(
 
     answers = []
     for caller, run_id in (
-        (colleague, held.id), (stranger, held.id), (api, uuid4()), (api, job.id), (api, "x"), (Api(api.base_url), held.id),
-        (admin, held.id),
+        (colleague, held.id), (stranger, held.id), (api, uuid4()), (api, job.id), (api, "x"),
+        (Api(api.base_url), held.id), (admin, held.id),
     ):  # fmt: skip
         with follow(caller, run_id) as stream:
             answers.append(stream.status)
