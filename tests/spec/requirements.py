@@ -395,7 +395,7 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:83": ("security 83", "One statement is sent at a time."),
     "security:84": ("security 84", "Depth, nesting and size of queries are bounded, and no text breaks the parser."),
     "security:85": ("security 85", "A query says what it returns, and ends there."),
-    "security:86": ("security 86", "A parameter is a value and nothing else, and reserved names are not the caller's."),
+    "security:86": ("security 86", "A parameter is a value and nothing else; reserved names are not the caller's."),
     "security:88": ("security 88", "Queries that would exhaust the graph's server are refused or bounded."),
     "security:89": ("security 89", "No error tells of data that the caller may not see."),
     "security:91": ("security 91", "What was inspected is what runs, and nothing can be changed between."),
@@ -403,7 +403,7 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:95": ("security 95", "Every place where a pattern can stand is bound to the tenant."),
     "security:96": ("security 96", "No function leads to a node that no bound pattern found."),
     "security:97": ("security 97", "What a change makes or touches is the tenant's own."),
-    "security:100": ("security 100", "A tenant is equal to itself alone: no case, space or number makes another one it."),
+    "security:100": ("security 100", "A tenant is equal to itself alone, whatever case, space or number looks like it."),
 }
 
 LLM: dict[str, tuple[str, str]] = {
