@@ -18,6 +18,7 @@ SCRIPTS = {
     "layers.py": "--seconds 1 --rounds 1",
     "pii.py": "",
     "cypher_parse.py": "",
+    "gate.py": "--times 3",
     "audit.py": "--transactions 200 --rounds 1 --rows 2000",
     "history.py": "--largest 20000 --rounds 1 --requests 50",
 }

@@ -10,6 +10,7 @@ from tests.spec.cypher import CYPHER
 from tests.spec.gate import GATE
 from tests.spec.graph import GRAPH
 from tests.spec.runs import RUNS
+from tests.spec.thinking import THINKING
 
 EDGE = {
     "edge:trace": ("SPEC 2.2", "Every answer carries the request's id and correlation id."),
@@ -403,7 +404,7 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:95": ("security 95", "Every place where a pattern can stand is bound to the tenant."),
     "security:96": ("security 96", "No function leads to a node that no bound pattern found."),
     "security:97": ("security 97", "What a change makes or touches is the tenant's own."),
-    "security:100": ("security 100", "A tenant is equal to itself alone, whatever case, space or number looks like it."),
+    "security:100": ("security 100", "A tenant is equal to itself alone, whatever case or space looks like it."),
 }
 
 LLM: dict[str, tuple[str, str]] = {
@@ -514,7 +515,7 @@ LLM: dict[str, tuple[str, str]] = {
 
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
-    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS, THINKING,
     SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}
