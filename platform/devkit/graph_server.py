@@ -21,6 +21,7 @@ WRITER = "root"
 READER = "reader"
 READ_TIMEOUT_MS = 30_000
 COMMAND_TIMEOUT_MS = 60_000  # Bolt's transaction timeout is ignored; this is the only one
+RANGE_SIZE_MAX = 10_000  # as the gate's: work inside one expression is ended by nothing, neither timeout nor TERMINATE
 UNUSED_JARS = (
     "arcadedb-postgresw",
     "arcadedb-redisw",
@@ -129,6 +130,7 @@ class GraphServer:
             "opencypher.loadCsv.allowRemoteUrls": "false",
             "studio.enabled": "false",
             "command.timeout": COMMAND_TIMEOUT_MS,
+            "queryMaxRangeSize": RANGE_SIZE_MAX,
             "server.httpIncomingHost": "127.0.0.1",
             "server.httpIncomingPort": self.http_port,
             "server.plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",

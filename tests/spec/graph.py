@@ -24,6 +24,7 @@ GRAPH: dict[str, tuple[str, str]] = {
         "security F25",
         "A graph that was emptied, exchanged or restored from an older copy is noticed and said.",
     ),
+    "graph:hung-up": ("issue 5", "A read that the server hung up on is asked once more, and a change is not."),
     "graph:bulkhead": ("security F24", "A process has at most eight queries under way."),
     "graph:write": ("issue 5", "A change is whole or absent, tells its counts, and can be tried without being made."),
     "graph:races": ("issue 5", "Changes that race for one node make it once, and none is lost."),

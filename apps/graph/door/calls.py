@@ -82,10 +82,20 @@ async def _guarded(ticket: Ticket, turn: Turn, work: Callable[[Links], Awaitable
         if turn is Turn.TRY:
             links.forget()
         known = await links.links()
-        answer = await _in_time(ticket, known, work)
+        try:
+            answer = await _in_time(ticket, known, work)
+        except failures.HUNG_UP as error:  # a connection from before a restart, most likely
+            if ticket.role == "writer":
+                raise
+            log.info("graph_hung_up", mark=ticket.mark, error=type(error).__name__)
+            links.forget()
+            known = await links.links()
+            answer = await _in_time(ticket, known, work)
     except failures.SILENT as error:
         standing.was_silent()
         links.forget()
+        if ticket.kind == "write" and known is not None:
+            raise failures.outcome_unknown(ticket.mark) from None
         raise failures.platform_error(error, None, ticket.mark) from None
     except errors.GraphUnavailableError:
         standing.was_silent()
@@ -107,12 +117,12 @@ async def _in_time(ticket: Ticket, known: Links, work: Callable[[Links], Awaitab
         if task.done():
             return task.result()
         reason = "cancelled" if stop.done() else "timeout"
-        is_there = await _end(ticket, known, task)
+        is_there, is_ended = await _end(ticket, known, task)
     finally:
         stop.cancel()
         task.cancel()
-    metrics.GRAPH_TERMINATED.labels(reason).inc()
-    log.warning("graph_query_ended", mark=ticket.mark, kind=ticket.kind, reason=reason, server_answered=is_there)
+    metrics.GRAPH_TERMINATED.labels(reason if is_ended else "in_vain").inc()
+    log.warning("graph_query_ended" if is_ended else "graph_query_not_ended", mark=ticket.mark, reason=reason)
     if not is_there:
         raise away(settings.GRAPH_AWAY_S)
     if reason == "cancelled":
@@ -123,17 +133,19 @@ async def _in_time(ticket: Ticket, known: Links, work: Callable[[Links], Awaitab
     )
 
 
-async def _end(ticket: Ticket, known: Links, task: "asyncio.Future[T]") -> bool:
-    """End ``task`` on the server, and here in any case. False: the server did not answer."""
+async def _end(ticket: Ticket, known: Links, task: "asyncio.Future[T]") -> tuple[bool, bool]:
+    """End ``task`` on the server, and here in any case. Whether the server answered, and whether the query ended: an
+    engine may not look up from a long piece of work, as ArcadeDB does not inside one expression."""
     is_there = True
     for _ in range(ENDING_ROUNDS):
         is_there = await end_on_server(known, ticket.role, ticket.mark)
         await asyncio.wait({task}, timeout=GRACE_S)
         if task.done() or not is_there:
             break
-    if not task.done():
+    is_ended = task.done()
+    if not is_ended:
         task.cancel()  # hangs up
         await asyncio.wait({task}, timeout=GRACE_S)
     if task.done() and not task.cancelled():
         task.exception()  # expected; taken, so that nobody warns of it
-    return is_there
+    return is_there, is_ended

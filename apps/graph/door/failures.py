@@ -1,7 +1,7 @@
 """What the driver raises as the platform's errors. Their texts are ours: a server's could tell what is in the graph."""
 
 import structlog
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j.exceptions import DriverError, Neo4jError, ServiceUnavailable, SessionExpired
 
 from apps.graph import errors
 from apps.graph.door.links import ReaderMissing
@@ -15,6 +15,7 @@ log = structlog.get_logger("graph")
 LOGGED_CHARS = 500
 SILENT = (DriverError, OSError, TimeoutError, EOFError, ReaderMissing)
 """What means that nobody (usable) is there."""
+HUNG_UP = (ServiceUnavailable, SessionExpired)
 SAID = (Neo4jError, ForeignData, PlatformError, OverflowError, ValueError, TypeError)
 """What means that a server is there. The last three are the driver's, of parameters that Bolt cannot carry."""
 
@@ -75,6 +76,15 @@ def platform_error(error: BaseException, dialect: Dialect | None, mark: str) -> 
         log.warning("graph_silent", mark=mark, error=type(error).__name__, message=str(error)[:LOGGED_CHARS])
         return away(1.0)
     raise error
+
+
+def outcome_unknown(mark: str) -> PlatformError:
+    """The server hung up on a change before it said whether it was made."""
+    log.warning("graph_outcome_unknown", mark=mark)
+    return errors.GraphUnavailableError(
+        "The graph hung up before it said whether the change was made. Look before you try again.",
+        code="graph_outcome_unknown",
+    )
 
 
 def failure_of(error: Neo4jError, dialect: Dialect | None) -> Failure:

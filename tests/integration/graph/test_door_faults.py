@@ -14,6 +14,7 @@ import pytest
 from apps.graph import client, epoch, errors
 from apps.graph.door import calls
 from apps.graph.door.standing import Standing
+from tests.chaos.proxy import AnswerEater
 from tests.clients import wait_for
 
 SECONDS = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b WITH a*b AS x RETURN count(x)"
@@ -114,6 +115,56 @@ def test_readers_who_could_write_are_not_let_in(settings: Any) -> None:
 
     settings.GRAPH_READER_AUTH = (os.environ["AGENTIC_GRAPH_READER_USER"], os.environ["AGENTIC_GRAPH_READER_PASSWORD"])
     wait_for(answers, limit_s=10, what="the graph's answer")
+
+
+class HangsUpOnce(AnswerEater):
+    """Once ``armed``, swallows one answer of the server's and hangs up."""
+
+    armed = False
+
+    @property
+    def share(self) -> float:
+        return float(self.armed and not self.eaten)
+
+    @share.setter
+    def share(self, share: float) -> None:
+        """Only ``armed`` decides."""
+
+
+@pytest.fixture
+def proxy(settings: Any) -> Iterator[HangsUpOnce]:
+    """The way to the server leads through it."""
+    made = HangsUpOnce(int(os.environ["GRAPH_URL"].rpartition(":")[2]), victim=b"", share=1.0)
+    settings.GRAPH_URL = f"bolt://127.0.0.1:{made.port}"
+    forget_links()
+    assert client.read("RETURN 1", {}, tenant_id="nobody").rows == [[1]]
+    yield made
+    settings.GRAPH_URL = os.environ["GRAPH_URL"]
+    forget_links()
+    wait_for(answers, limit_s=10, what="the graph's answer")
+    made.stop()
+
+
+@pytest.mark.requirement("graph:hung-up")
+def test_a_read_that_was_hung_up_on_is_asked_again(proxy: HangsUpOnce) -> None:
+    proxy.armed = True
+
+    rows = client.read("RETURN 7", {}, tenant_id="nobody")
+
+    assert rows.rows == [[7]]
+    assert proxy.eaten == 1
+
+
+def test_a_change_that_was_hung_up_on_is_not_made_twice(proxy: HangsUpOnce, tenant: Any) -> None:
+    uid, t = uuid4().hex, {"t": str(tenant.id)}
+    client.write("CREATE (n:Tool {uid: $u, tenant_id: $t})", {"u": uid, **t}, tenant_id=tenant.id)
+    proxy.armed = True
+
+    with pytest.raises(errors.GraphUnavailableError) as raised:
+        client.write("MATCH (n:Tool {uid: $u}) SET n.name = 'x'", {"u": uid}, tenant_id=tenant.id)
+
+    assert raised.value.code == "graph_outcome_unknown"
+    assert proxy.eaten == 1
 
 
 @pytest.mark.requirement("graph:bulkhead")
