@@ -119,7 +119,7 @@ def _fernet_of(listed: str, secret: str) -> MultiFernet:
     """Of the listed keys the first encrypts. The one made from the secret comes last: what it encrypted, before
     anybody listed a key, stays readable until it is rotated."""
     names = [name.strip() for name in listed.split(",") if name.strip()]
-    return MultiFernet([Fernet(name) for name in (*names, _derived(secret))])
+    return MultiFernet([*(Fernet(name) for name in names), Fernet(_derived(secret))])
 
 
 def _derived(secret: str) -> bytes:

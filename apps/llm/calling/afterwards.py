@@ -41,8 +41,13 @@ def catch_up(limit_s: float) -> None:
     """Wait until what was left to do until now was tried once, or for ``limit_s``."""
     until = time.monotonic() + limit_s
     reached = threading.Event()
+
+    def reach() -> bool:
+        reached.set()
+        return True
+
     try:
-        _tasks.put((lambda: reached.set() is None, None), timeout=limit_s)
+        _tasks.put((reach, None), timeout=limit_s)
     except queue.Full:
         return
     _start()

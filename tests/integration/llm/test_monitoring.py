@@ -149,13 +149,14 @@ def test_the_metrics_say_how_each_provider_is_at_that_moment(
 
 
 def gauge(api: Api, name: str) -> dict[str, float]:
-    """Each provider's sample of the API's metric."""
+    """Each provider's sample of the API's metric, of those of type ollama."""
     families = text_string_to_metric_families(api.get("/metrics").body.decode())
     return {
         sample.labels["provider"]: sample.value
         for family in families
         if family.name == name
         for sample in family.samples
+        if sample.labels["provider_type"] == "ollama"
     }
 
 
