@@ -515,7 +515,7 @@ LLM: dict[str, tuple[str, str]] = {
 
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
-    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS, THINKING,
-    SECURITY,
+    ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS,
+    THINKING, SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}

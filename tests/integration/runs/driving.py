@@ -1,5 +1,5 @@
-"""Runs led through their phases in this process, with a real row, a real tape and real ports: what the workers' tasks do
-between them is tested elsewhere."""
+"""Runs led through their phases in this process, with a real row, a real tape and real ports: what the workers' tasks
+do between them is tested elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
