@@ -56,7 +56,8 @@ def summary_prompt(
         "there_are_more": more,
     }
     data = json.dumps(told, ensure_ascii=False, default=str)
-    user = f"<question>{_as_data(question)}</question>\n<meaning>{_as_data(reading)}</meaning>\n<rows>{_as_data(data)}</rows>"
+    parts = {"question": question, "meaning": reading, "rows": data}
+    user = "\n".join(f"<{name}>{_as_data(text)}</{name}>" for name, text in parts.items())
     return Prompt("summarize", _text("summary.txt"), user)
 
 

@@ -241,13 +241,19 @@ def _doubles(matching: Matching, meaning: frames.Doubles) -> tree.Projection:
 
 
 def _route(matching: Matching, meaning: frames.Route) -> tree.Projection:
-    start, end = matching.variable_for(meaning.start.label), matching.variable_for(meaning.end.label)
-    wheres = matching.conditions(meaning.start, start) + matching.conditions(meaning.end, end)
-    path = tree.Path(
-        (node(meaning.start, start), node(meaning.end, end)),
-        (tree.Rel("both", hops=tree.Hops(1, MAX_ROUTE_HOPS)),),
-        variable="path",
-        shortest="one",
-    )
-    matching.clauses.append(tree.Match((path,), all_of(wheres)))
+    """The ends are found first, one of each, so that only one pair of nodes is searched between."""
+    found: tuple[str, ...] = ()
+    for thing in (meaning.start, meaning.end):
+        variable = matching.variable_for(thing.label)
+        wheres = all_of(matching.conditions(thing, variable))
+        matching.clauses.append(tree.Match((tree.Path((node(thing, variable),)),), wheres))
+        found = (*found, variable)
+        key = tree.Prop(tree.Var(variable), schema.label_named(thing.label).key)
+        columns = tuple(tree.Column(tree.Var(one)) for one in found)
+        projection = tree.Projection(columns, order=(tree.Order(key),), limit=tree.Const(1))
+        matching.clauses.append(tree.With(projection))
+    ends = tuple(tree.Node(one) for one in found)
+    between = tree.Rel("both", hops=tree.Hops(1, MAX_ROUTE_HOPS))
+    path = tree.Path(ends, (between,), variable="path", shortest="one")
+    matching.clauses.append(tree.Match((path,)))
     return tree.Projection((tree.Column(tree.Var("path"), "path"),), limit=tree.Const(1))

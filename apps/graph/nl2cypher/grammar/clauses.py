@@ -23,6 +23,7 @@ def modifiers(read: Reader, thing: Thing, at: int) -> Found:
         yield from _having(read, thing, start, negated)
         yield from _being(read, thing, start, negated)
         if not negated:
+            yield from _whose(read, thing, start)
             yield from _prepositions(read, thing, start)
             yield from conditions.whose(read, thing, start)
             yield from conditions.texts(read, thing, start)
@@ -95,7 +96,18 @@ def _being(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
         yield from _valued(read, thing, start, not negated, place=False)
 
 
+def _whose(read: Reader, thing: Thing, at: int) -> Found:
+    """``(users) whose tasks failed``, ``whose institution is in Italy``."""
+    for _, start in read.take(at, "WHOSE"):
+        for target, end in read.things(start):
+            if not target.bare:
+                for made in read.attempt(end, linked, thing, target, None):
+                    yield made, end
+
+
 def _valued(read: Reader, thing: Thing, at: int, negated: bool, *, place: bool) -> Found:
+    if read.starts(at, "NOUN"):
+        return  # "tasks that have proteins" does not ask for tasks on proteins
     for values, end in read.values(at):
         for made in read.attempt(end, with_values, thing, values, negated=negated, place=place):
             for last in read.after(end, "STATEWORD"):
@@ -185,7 +197,8 @@ def _begins_with_noun(read: Reader, at: int, label: str) -> bool:
 def _agents(read: Reader, thing: Thing, at: int) -> Found:
     """``(files that) user X produced``, ``(files) does task X have``: the thing is what was done or is had."""
     agents = [] if read.starts(at, "THAT") else [*read.things(at), *_unspoken(read, thing, at)]
-    for agent, after in agents:
+    nobody = [one for _, start in read.take(at, "NO") for one in read.things(start)]  # "(files that) no task read"
+    for agent, after in [*agents, *nobody]:
         if at and read.starts(at - 1, "DO"):
             for _, end in read.take(after, "HAVE"):
                 for made in read.attempt(end, linked, thing, agent, None):
@@ -198,7 +211,7 @@ def _agents(read: Reader, thing: Thing, at: int) -> Found:
                 if not roads.may_do(agent.label, verb) or not roads.may_be_done(thing.label, verb):
                     read.object_to(end, _no_deed(agent, verb, thing))
                     continue
-                quantity: Quantity = "none" if start != after else "some"
+                quantity: Quantity = "none" if start != after or (agent, after) in nobody else "some"
                 for made in read.attempt(end, linked, thing, agent, verb, quantity):
                     yield made, end
 
@@ -234,6 +247,9 @@ def _prepositions(read: Reader, thing: Thing, at: int) -> Found:
             for made in read.attempt(end, linked, thing, target, None, "some", 0):
                 yield made, end
     for _, start in read.take(at, "BY"):
+        targets = read.things(start)
+        if targets and all(target.bare and not target.plural for target, _ in targets):
+            continue  # "tasks by user" asks for groups
         if thing.label != "Task":
             for target, end in read.things(start):
                 read.objections.append((end, f"Say whether {target.noun}s read or wrote the {thing.noun}s."))

@@ -24,6 +24,11 @@ def values(read: Reader, at: int) -> Meanings:
 def values_of(read: Reader, at: int) -> Meanings:
     """``which chromosome is gene X on``, ``(in) which journals did the publications appear``."""
     for names, after in _names(read, at):
+        for _, do in read.take(after, "DO"):  # "which version does each tool have"
+            for each in read.after(do, "PER"):
+                for thing, before in read.things(each):
+                    for _, end in read.take(before, "HAVE") if thing.named or each != do else ():
+                        yield from _columns(read, thing, names, end)
         for be in read.after(after, "BE", "DO"):
             for of in read.after(be, "OF", "IN") if be != after else []:
                 for thing, end in read.things(of):

@@ -8,7 +8,7 @@ from apps.graph.nl2cypher.grammar import applying
 from apps.graph.nl2cypher.grammar.applying import Objection, with_test
 from apps.graph.nl2cypher.grammar.frames import Operator, Test, Thing
 from apps.graph.nl2cypher.grammar.lattice import Period, Tag
-from apps.graph.nl2cypher.grammar.lexicon import properties
+from apps.graph.nl2cypher.grammar.lexicon import known_words, properties
 from apps.graph.nl2cypher.grammar.reader import Found, Reader
 
 _SIGNS: dict[str, Operator] = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "=", "NE": "<>"}
@@ -51,6 +51,7 @@ def whose(read: Reader, thing: Thing, at: int) -> Found:
     """``whose size is above ...``, ``of type university``, ``on chromosome 17``, or the property alone."""
     for _, start in read.take(at, "OF"):
         yield from _counted(read, thing, start, negated=False)  # "of more than 6 steps"
+        yield from _compared(read, thing, start, negated=False)  # "of more than 1 MB"
     for start in [*(end for _, end in read.take(at, "WHOSE", "OF", "IN", "AT")), at]:
         for tag, after in read.take(start, "PROP"):
             yield from _condition(read, thing, tag, after, negated=False)
@@ -132,11 +133,12 @@ def texts(read: Reader, thing: Thing, at: int) -> Found:
 
 
 def text_at(read: Reader, at: int) -> Iterator[tuple[str, int]]:
-    """A text that the question gives: quoted, a name, or else the one word that stands here."""
+    """A text that the question gives: quoted, a name, or else the one word that stands here and means nothing."""
     given = list(read.take(at, *_TEXT_KINDS))
     better = [one for one in given if one[0].kind != "WORD"]
     for tag, end in better or given:
-        yield tag.text, end
+        if better or (end == at + 1 and tag.text.lower() not in known_words()):
+            yield tag.text, end
 
 
 def _said(kind: str, text: str) -> tuple[str, Test]:
@@ -169,7 +171,7 @@ def _condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> 
 
 
 def _between(read: Reader, thing: Thing, tag: Tag, at: int) -> Found:
-    for _, start in read.take(at, "BETWEEN"):
+    for _, start in read.take(at, "BETWEEN", "FROMTO"):
         for low, middle in read.take(start, "NUM"):
             for _, again in read.take(middle, "AND", "TO"):
                 for high, end in read.take(again, "NUM"):

@@ -27,6 +27,8 @@ _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_nam
 _NUMBER_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)([a-z]{1,3})")
 _NAME_LINKS = frozenset({"of", "di", "de", "del", "della", "for", "the", "and"})
 YEARS = range(1900, 2101)
+_TOTALS = (("in", "total"), ("altogether",))
+_COUNTING = frozenset({"how", "number", "count", "sum", "average"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +87,15 @@ def lattice_of(text: str) -> Lattice:
 
 
 def _without_fillers(raw: list[Piece]) -> list[Piece]:
-    kept, at = [], 0
+    counts = not _COUNTING.isdisjoint(one.word for one in raw)
+    kept: list[Piece] = []
+    at = 0
     while at < len(raw):
         for phrase in lexicon.dropped():
             span = raw[at : at + len(phrase)]
             if tuple(one.word for one in span) == phrase and not any(one.quoted for one in span):
+                if phrase in _TOTALS and not counts:
+                    continue  # "users in total" asks for a number
                 if phrase[0] == "all" and kept and _takes_object(kept[-1]):
                     continue  # "who ran all tasks" is another question than "who ran tasks"
                 at += len(phrase)
@@ -182,6 +188,8 @@ def _period_tags(kept: list[Piece], at: int) -> list[Tag]:
     found = []
     if words[0].isdigit() and len(words[0]) == 4 and int(words[0]) in YEARS:
         found.append(_period(1, words[0], int(words[0])))
+    if words[0] == "year" and len(words) > 1 and words[1].isdigit() and int(words[1]) in YEARS:
+        found.append(_period(2, " ".join(words[:2]), int(words[1])))
     if re.fullmatch(r"\d{4}-\d{2}(-\d{2})?", words[0]):
         found.append(_period(1, words[0], *map(int, words[0].split("-"))))
     if len(words) > 1 and words[0] in _MONTHS and words[1].isdigit() and len(words[1]) == 4:

@@ -77,3 +77,14 @@ def what(read: Reader, at: int) -> Meanings:
                         done = Thing(OBJECTS[verb][0], OBJECTS[verb][0].lower())
                         for made in read.attempt(end, applying.linked, done, agent, verb):
                             yield Listing(made), end
+
+
+def owned(read: Reader, at: int) -> Meanings:
+    """``user X's tasks``, ``mario.rossi's failed tasks``."""
+    named = [one for one in phrases.nouns(read, at) if one[0].named]
+    named += [(phrases.named(Thing("User", "user"), tag.text), end) for tag, end in read.take(at, "NAME")]
+    for owner, after in named:
+        for _, start in read.take(after, "POSS"):
+            for thing, end in read.things(start):
+                for made in read.attempt(end, applying.linked, thing, owner, None):
+                    yield Listing(made), end

@@ -40,6 +40,7 @@ def _listing(read: Reader, at: int) -> Meanings:
 
 FORMS: tuple[Callable[[Reader, int], Meanings], ...] = (
     tallies.spreads, tallies.groups, rankings.most_linked, rankings.superlatives, rankings.superlatives_after,
-    rankings.commonest, tallies.figures, tallies.counting, tallies.counting_values, tallies.existing, pairings.what,
-    pairings.pairs, pairings.doubles, pairings.routes, columns.values, columns.values_of, columns.properties, _listing,
+    rankings.commonest, rankings.richest, tallies.figures, tallies.counting, tallies.counting_values, tallies.existing,
+    pairings.what, pairings.owned, pairings.pairs, pairings.doubles, pairings.routes, columns.values, columns.values_of,
+    columns.properties, _listing,
 )  # fmt: skip

@@ -40,13 +40,19 @@ def _ways(read: Reader, at: int) -> list[tuple[bool, int]]:
 
 def superlatives(read: Reader, at: int) -> Meanings:
     """``5 largest files``, ``the newest task``, ``top 10 files by size``, ``files with the largest size``."""
-    for number, start in numbers(read, at):
+    for number, start in numbers(read, at, ranked=True):
         for tag, after in read.take(start, "SUP"):
             for again, noun_at in numbers(read, after):
                 for thing, end in read.things(noun_at):
                     for by in read.attempt(end, _ranked, thing, tag.value[0]):
                         limit = number or again or (SEVERAL if thing.plural else 1)
-                        yield Listing(by, order=_order_of(by, tag.value[0]), descending=tag.value[1], limit=limit), end
+                        order = _order_of(by, tag.value[0])
+                        listing = Listing(by, order=order, descending=tag.value[1], limit=limit)
+                        for _, same in read.take(end, "BY"):  # "largest file by size"
+                            for name, last in read.take(same, "PROP"):
+                                if name.value == order:
+                                    yield listing, last
+                        yield listing, end
     for limit, descending, noun_at in _tops(read, at):
         for thing, after in read.things(noun_at):
             for _, by_at in read.take(after, "BY", "ORDER"):
@@ -95,6 +101,18 @@ def most_linked(read: Reader, at: int) -> Meanings:
                 for other, end in others:
                     if other.label != thing.label:
                         yield from _ranking(read, thing, other, None, descending, limit, end)
+
+
+def richest(read: Reader, at: int) -> Meanings:
+    """``which organism has the most samples``: things of one value of a property, counted."""
+    for number, start in numbers(read, at):
+        for tag, after in read.take(start, "PROP"):
+            for _, most in read.take(after, "HAVE", "WITH"):
+                for word, thing_at in read.take(most, "MOST", "LEAST"):
+                    for thing, end in read.things(thing_at):
+                        key = property_key(thing, str(tag.value))
+                        if key is not None:
+                            yield Groups(thing, key, descending=word.kind == "MOST", limit=number or 1), end
 
 
 def commonest(read: Reader, at: int) -> Meanings:
@@ -163,9 +181,12 @@ def _ranking(
     yield Groups(other, key, descending, limit, key_tests=thing.tests, key_links=thing.links), end
 
 
-def numbers(read: Reader, at: int) -> list[tuple[int | None, int]]:
+def numbers(read: Reader, at: int, *, ranked: bool = False) -> list[tuple[int | None, int]]:
+    """How many the question wants, and where it goes on; None and ``at`` where it does not say. ``ranked``: what comes
+    after is in an order, so that ``top`` makes sense."""
     found: list[tuple[int | None, int]] = [(None, at)]
-    for start in [at, *(end for tag, end in read.take(at, "TOP") if tag.text == "first")]:
+    tops = [end for tag, end in read.take(at, "TOP") if tag.text == "first" or (ranked and tag.text == "top")]
+    for start in [at, *tops]:
         found += [
             (tag.value.value, end)
             for tag, end in read.take(start, "NUM")

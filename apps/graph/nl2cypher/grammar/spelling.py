@@ -70,6 +70,8 @@ def slip(word: str, known: Iterable[str]) -> str | None:
     allowed = 2 if len(word) >= CHANGED_TWICE_FROM else 1
     near: dict[str, int] = {}
     for other in known:
+        if word.startswith(other):
+            continue  # a sampler is no sample
         if other[0] != word[0] or abs(len(other) - len(word)) > allowed or len(other) < TRANSPOSED_FROM:
             continue
         swapped = _is_swap(word, other)

@@ -120,7 +120,7 @@ def _counted_nouns(read: Reader, at: int) -> Iterator[tuple[Thing, int]]:
     """``task count``, ``count of experiments``: the noun before the word, what is said of it after."""
     for thing, after in phrases.nouns(read, at):
         for tag, start in read.take(after, "COUNT"):
-            if tag.text == "count":
+            if tag.text in ("count", "counts"):
                 yield from phrases.said_of(read, thing, start)
 
 

@@ -60,14 +60,16 @@ def understand(text: str) -> Understood | NotUnderstood:
 
 
 def _why_not(read: Reader, lattice: Lattice) -> NotUnderstood:
-    if lattice.unknown:
+    said = [one for one in read.objections if any(word in one[1] for word in lattice.unknown)]
+    if lattice.unknown and not said:
         words = ", ".join(f"'{word[:SHOWN_CHARS]}'" for word in lattice.unknown[:SHOWN_WORDS])
         return NotUnderstood(f"I do not know what {words} means here.", _can_ask(lattice), lattice.unknown)
     if not lattice.pieces:
         return NotUnderstood("There is no question in this.", _can_ask(lattice))
     if read.objections:
-        furthest = max(read.objections, key=lambda one: one[0])
-        return NotUnderstood(furthest[1], _can_ask(lattice))
+        asked = {piece.word for piece in lattice.pieces}
+        furthest = max(said or read.objections, key=lambda one: (one[0], len(asked & set(one[1].lower().split()))))
+        return NotUnderstood(furthest[1], _can_ask(lattice), lattice.unknown)
     return NotUnderstood("I know these words, but not this way to ask.", _can_ask(lattice))
 
 

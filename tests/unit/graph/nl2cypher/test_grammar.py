@@ -1,0 +1,164 @@
+"""Questions without a model: what is understood, what is refused, and that nothing is guessed."""
+
+import time
+
+import pytest
+
+from apps.graph import schema
+from apps.graph.gate.check import inspect
+from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY
+from apps.graph.nl2cypher.grammar.roads import road
+from apps.graph.nl2cypher.grammar.understanding import NotUnderstood, Understood, understand
+
+
+def cypher_of(question: str) -> tuple[str, dict[str, object]]:
+    found = understand(question)
+    assert isinstance(found, Understood), found
+    return found.cypher, found.parameters
+
+
+def refusal_of(question: str) -> NotUnderstood:
+    found = understand(question)
+    assert isinstance(found, NotUnderstood), found
+    return found
+
+
+@pytest.mark.requirement("asking:grammar")
+@pytest.mark.parametrize(
+    ("question", "cypher", "parameters"),
+    [
+        ("how many tasks failed", "MATCH (t:Task) WHERE t.status = $status RETURN count(t) AS count",
+         {"status": "failed"}),
+        ("users without email", "MATCH (u:User) WHERE u.email IS NULL RETURN u.user_name AS user_name, "
+         "u.user_id AS user_id ORDER BY user_name, user_id", {}),
+        ("which users ran more than 5 tasks", "MATCH (u:User) OPTIONAL MATCH (u)-[:RUNS]->(t:Task) "
+         "WITH u, count(DISTINCT t) AS task_count WHERE task_count > $number "
+         "RETURN u.user_name AS user_name, u.user_id AS user_id ORDER BY user_name, user_id", {"number": 5}),
+        ("files never used as input", "MATCH (f:File) WHERE NOT EXISTS { MATCH (f)-[:INPUT]->(t:Task) } "
+         "RETURN f.user_filename AS user_filename, f.file_id AS file_id ORDER BY user_filename, file_id", {}),
+        ("average size of files per extension", "MATCH (f:File) RETURN f.extension AS extension, "
+         "avg(f.size) AS average_size ORDER BY extension", {}),
+        ("how many files did blast tasks of users in Italy produce",
+         "MATCH (f:File)<-[:OUTPUT]-(t:Task:Blast)<-[:RUNS]-(u:User)-[:WORKS_AT]->(i:Institution) "
+         "WHERE i.country = $country RETURN count(DISTINCT f) AS count", {"country": "Italy"}),
+        ("is there any running task", "MATCH (t:Task) WHERE t.status = $status RETURN count(t) > 0 AS answer",
+         {"status": "running"}),
+        ("tasks started in May 2024", "MATCH (t:Task) WHERE t.start >= $start_from AND t.start < $start_to RETURN "
+         "t.task_id AS task_id, t.start AS start ORDER BY task_id",
+         {"start_from": "2024-05-01", "start_to": "2024-06-01"}),
+        ("average number of tasks per user", "MATCH (u:User) OPTIONAL MATCH (t:Task)<-[:RUNS]-(u) "
+         "WITH u, count(DISTINCT t) AS count RETURN avg(count) AS average_count", {}),
+    ],
+)  # fmt: skip
+def test_a_question_becomes_this_query(question: str, cypher: str, parameters: dict[str, object]) -> None:
+    assert cypher_of(question) == (cypher, parameters)
+
+
+@pytest.mark.requirement("asking:grammar")
+@pytest.mark.parametrize("label", [*schema.LABEL_NAMES])
+def test_every_label_can_be_counted_listed_and_asked_for_each_of_its_properties(label: str) -> None:
+    noun = VOCABULARY["nouns"][label][0]
+
+    assert f":{label})" in cypher_of(f"how many {noun}s are there")[0]
+    for one in schema.label_named(label).properties:
+        text, _ = cypher_of(f"{noun}s without {one.name}")
+        assert "IS NULL" in text and one.name in text
+
+
+@pytest.mark.requirement("asking:no-other-label")
+def test_between_labels_that_the_schema_does_not_relate_nothing_is_found() -> None:
+    for one in schema.LABELS:
+        for other in schema.LABELS:
+            noun, second = (VOCABULARY["nouns"][each.label][0] for each in (one, other))
+            found = understand(f"how many {noun}s have {second}s")
+            if road(one.label, other.label) is None:
+                assert isinstance(found, NotUnderstood), (noun, second)
+                assert found.reason
+            else:
+                assert isinstance(found, Understood), (noun, second)
+                assert f":{one.label})" in found.cypher and f":{other.label})" in found.cypher
+
+
+@pytest.mark.requirement("asking:every-word")
+@pytest.mark.parametrize(
+    ("question", "word"),
+    [("salary of users", "salary"), ("how many quantum tasks failed", "quantum"), ("my tasks", "my"),
+     ("users who ran only failed tasks", "only"), ("median size of files", "median"),
+     ("tasks started yesterday", "yesterday"),
+     ("users with the highest income", "income"), ("genes expressed in liver", "expressed")],
+)  # fmt: skip
+def test_a_word_that_means_nothing_here_is_named(question: str, word: str) -> None:
+    refused = refusal_of(question)
+
+    assert word in refused.words
+    assert f"'{word}'" in refused.reason
+    assert refused.hint
+
+
+@pytest.mark.requirement("asking:no-other-label")
+@pytest.mark.parametrize(
+    ("question", "why"),
+    [
+        ("proteins of gene TP53", "no relationship between Protein and Gene"),
+        ("tools used by tasks", "Tool"),
+        ("size of the datasets", "Dataset has no property size"),
+        ("files by user 'anna'", "read or wrote"),
+        ("files used by 'anna'", "Say what anna is"),
+        ("genes on chromosome 99", "chromosome is never 99"),
+        ("tasks with status exploded", "status is never exploded"),
+        ("newest file", "does not say when"),
+        ("samples larger than 10 MB", "Sample has no property size"),
+        ("failed users", "No property of User can be failed"),
+        ("users larger than 10 MB", "User has no property size"),
+        ("workflows with size above 3 hours", "Workflow has no property size"),
+        ("files with size above 3 hours", "size is not counted in seconds"),
+    ],
+)
+def test_what_the_schema_does_not_have_is_said(question: str, why: str) -> None:
+    assert why in refusal_of(question).reason
+
+
+@pytest.mark.requirement("asking:no-other-label")
+@pytest.mark.parametrize(
+    "question",
+    ["users who ran all blast tasks", "users in total", "tasks longer than the average", "users in Italy or postdocs",
+     "failed tasks or blast tasks", "size of files per user", "users and tasks", "top users", "how many",
+     "tasks read by files", "users run by tasks", "institutions that run users", "files that produced tasks"],
+)  # fmt: skip
+def test_what_could_be_meant_in_several_ways_or_in_none_is_refused(question: str) -> None:
+    assert refusal_of(question).reason
+
+
+def test_values_never_stand_in_the_text() -> None:
+    text, parameters = cypher_of('tasks of user "x\' OR 1=1 //"')
+
+    assert "OR 1=1" not in text
+    assert "x' or 1=1 //" in parameters.values()
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["how is file 'a' connected to user 'b'", "top 5 users by number of tasks", "users who ran no failed task",
+     "most common organism of samples", "genes with the same name", "tasks per tag", "users and their institutions",
+     "files read by at least 2 users", "tasks with exactly 2 output files", "total size of files per user"],
+)  # fmt: skip
+def test_what_is_built_passes_the_gate(question: str) -> None:
+    text, parameters = cypher_of(question)
+
+    assert inspect(text, parameters, tenant_id="t").columns
+
+
+@pytest.mark.requirement("asking:bounded")
+@pytest.mark.parametrize(
+    "question",
+    ["tasks with files with tasks with " * 12, "users who ran tasks that read files that " * 9 + "failed",
+     "users tasks files " * 25, "of tasks in Italy or France and Germany " * 9, "a" * 2_000, "'" * 500, "in " * 79,
+     "failed and " * 300],
+)  # fmt: skip
+def test_a_long_or_tangled_question_ends_soon(question: str) -> None:
+    began = time.process_time()
+
+    found = understand(question)
+
+    assert isinstance(found, NotUnderstood)
+    assert time.process_time() - began < 2
