@@ -108,7 +108,7 @@ class AgentAdmin(SharedAdmin):
                 ("Created", row.created_at),
                 ("Changed", row.updated_at),
             ],
-            documents=[(_heading(version), _pretty(version)) for version in versions],
+            history=[(_heading(version), _pretty(version)) for version in versions],
         )
 
     def act_view(self, request: HttpRequest, agent_id: UUID) -> HttpResponseBase:

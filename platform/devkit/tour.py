@@ -1,4 +1,5 @@
-"""`make tour`: one job and one answer of a language model from a running platform, shown as they come and checked."""
+"""`make tour`: a job, one answer of a language model and a run of an agent from a running platform, shown as they come
+and checked."""
 
 import http.client
 import json
@@ -17,6 +18,7 @@ from devkit.environment import ROOT, child_environment, read_env_file
 
 QUESTION = {"prompt": "What is 6 * 7, and who are you?"}
 JOB = {"type": "demo", "payload": {"duration_ms": 3000}}
+RUN = {"prompt": "How many users are there, and what is 6 * 7?"}
 STREAM_SILENCE_LIMIT_S = 40.0  # a heartbeat comes every 15 s
 ANSWER_LIMIT_S = 10.0
 
@@ -40,6 +42,7 @@ def run(data_dir: Path) -> int:
         tour = Tour(variables["AGENTIC_API_URL"], fetch_token(variables))
         tour.walk()
         tour.ask()
+        tour.run_agent()
     except (DevkitError, OSError, http.client.HTTPException) as error:
         print(f"The tour failed: {error}", flush=True)
         return 1
@@ -99,6 +102,36 @@ class Tour:
             f"{usage['output_tokens']} out, {cost['usd']:.6f} USD ({cost['priced_by']}), {answer['latency_ms']} ms"
         )
 
+    def run_agent(self) -> None:
+        """One run of the default agent: its phases and steps as lines, its answer piece by piece."""
+        self.say(f"POST /v1/agent-runs {json.dumps(RUN)}")
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f"tour-{uuid.uuid4()}"}
+        run = self.call("POST", "/v1/agent-runs", 201, json.dumps(RUN), headers)
+        self.say(f"201 created: run {run['id']} is {run['status']}")
+        path = f"/v1/agent-runs/{run['id']}"
+        events: list[Event] = []
+        for event in self.stream(f"{path}/events"):
+            self.show(event, after=events[-1].kind if events else "")
+            events.append(event)
+        check(events, "succeeded")
+        run = self.call("GET", path, 200)
+        compare(events, run)
+        spent = run["metrics"]
+        self.say(
+            f"succeeded: {len(run['steps'])} steps, {run['total_llm_calls']} calls of a model, "
+            f"{spent.get('total_tokens', 0)} tokens, {spent.get('cost_usd', 0):.6f} USD, {run['latency_ms']} ms"
+        )
+
+    def show(self, event: Event, *, after: str) -> None:
+        """An event of a run; the answer's pieces join each other."""
+        if event.kind == "delta":
+            text = str(event.data["text"])
+            print("        " * (after != "delta") + text.replace("\n", "\n        "), end="", flush=True)
+            return
+        if after == "delta":
+            print(flush=True)
+        self.say(f"{event.id:>4}  {event.kind:<9} {describe(event.data)}")
+
     def call(
         self,
         method: str,
@@ -139,16 +172,29 @@ class Tour:
         print(f"  tour {time.monotonic() - self.began_s:5.2f} s  {text}", flush=True)
 
 
-def check(events: list[Event]) -> None:
-    """Raises TourError unless the stream was whole: no gap, and an end that says finished."""
+def check(events: list[Event], wanted: str = "finished") -> None:
+    """Raises TourError unless the stream was whole: no gap, and an end that says what is wanted."""
     if not events or events[-1].kind != "end":
         raise TourError(f"the stream did not end with `event: end` but with {events[-1:] or 'nothing'}.")
     sequence = [int(event.id) for event in events if event.id]
     if sequence != list(range(1, len(sequence) + 1)):
         raise TourError(f"the events have a gap or are out of order: {sequence}.")
     final = events[-1].data.get("final", events[-1].data.get("status"))
-    if final != "finished":
-        raise TourError(f"the job ended as {final}: {json.dumps(events[-1].data)}")
+    if final != wanted:
+        raise TourError(f"the end says {final}, not {wanted}: {json.dumps([event.data for event in events[-2:]])}")
+
+
+def compare(events: list[Event], run: dict[str, Any]) -> None:
+    """Raises TourError unless what a run's stream told is what GET shows."""
+    said = ""
+    for event in events:
+        if event.kind == "delta":
+            said = str(event.data["text"]) if event.data.get("restart") else said + str(event.data["text"])
+    if not said.strip() or said.strip() not in run["text"]:
+        raise TourError(f"the answer was streamed as {said[:300]!r} and is {run['text'][:300]!r}.")
+    told = [event.data["step_id"] for event in events if event.kind == "step"]
+    if not told or told != [step["id"] for step in run["steps"]]:
+        raise TourError(f"the stream told of the steps {told}, GET shows {[step['id'] for step in run['steps']]}.")
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -163,4 +209,7 @@ def parse(text: str) -> dict[str, Any]:
 
 def describe(data: dict[str, Any]) -> str:
     """An event's data on one line, the names that carry no news left out."""
-    return "  ".join(f"{name}={value}" for name, value in data.items() if name not in ("job_id", "timestamp"))[:120]
+    news = {name: value for name, value in data.items() if name not in ("job_id", "run_id", "step_id", "timestamp")}
+    if "todos" in news:
+        news["todos"] = [todo["task"] for todo in news["todos"]]
+    return "  ".join(f"{name}={value}" for name, value in news.items())[:120]
