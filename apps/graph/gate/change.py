@@ -13,6 +13,7 @@ from apps.graph.cypher import changes, tree
 from apps.graph.cypher.errors import CypherSyntaxError
 from apps.graph.cypher.parser import parse_change
 from apps.graph.cypher.printer import print_change, print_statement
+from apps.graph.cypher.walk import walk
 from apps.graph.gate import deadline, depth, parameters, readonly, rows, scope, syntax, tenant, vocabulary
 from apps.graph.gate.check import Layer, new_draft, through, used_parameters
 from apps.graph.gate.draft import Draft
@@ -48,7 +49,7 @@ def inspect_change(
     return PassedChange(
         text=printed,
         count_text=print_statement(inspected.counting, dialect),  # type: ignore[arg-type]
-        parameters=used_parameters(held, change, inspected.counting),
+        parameters=used_parameters(held, (*walk(change), *walk(inspected.counting))),
         columns=draft.columns,
         row_limit=draft.row_limit,
         timeout_s=draft.timeout_s,
@@ -83,7 +84,7 @@ class _Change:
             change = parse_change(draft.text)
         except CypherSyntaxError as error:
             raise syntax.refusal(error) from error
-        syntax.check_given(change, draft)
+        syntax.check_given(walk(change), draft)
         reading, env = scope.resolve_reading(change.reading)
         env = known_after(change.writing, env)
         returning, columns = change.returning, dict[str, Any]()
@@ -95,11 +96,11 @@ class _Change:
         return replace(draft, columns=tuple(columns)), f"{len(change.writing)} clauses that write."
 
     def only_known_functions(self, draft: Draft) -> tuple[Draft, str]:
-        self.change, names = readonly.with_known_functions(self.change)
+        self.change, names = readonly.with_known_functions(self.change, walk(self.change))
         return draft, f"Functions: {', '.join(names) or 'none'}."
 
     def bound_to_tenant(self, draft: Draft) -> tuple[Draft, str]:
-        vocabulary.check(self.change, draft.parameters)
+        vocabulary.check(tuple(walk(self.change)), draft.parameters)
         check_names(self.change.writing, self.known, draft.parameters)
         changed = changed_names(self.change.writing, self.known)
         self.counting = tenant.bind(_counting(self.change.reading, changed), draft)
@@ -107,19 +108,19 @@ class _Change:
         returning = tenant.bind(self.change.returning, draft) if self.change.returning is not None else None
         writes: Writes = own_writes(self.change.writing, lambda part: tenant.bind(part, draft))
         self.change = changes.Change(reading, writes.clauses, returning)
-        patterns = tenant.prove(self.counting) + (tenant.prove(returning) if returning is not None else 0)
+        patterns = tenant.prove(walk(self.counting)) + (tenant.prove(walk(returning)) if returning is not None else 0)
         return draft, f"{patterns} nodes and relationships are bound to the tenant, {writes.made} are made its own."
 
     def within_reach(self, draft: Draft) -> tuple[Draft, str]:
-        self.change, _ = depth.bound_hops(self.change, draft.limits)
-        self.counting, _ = depth.bound_hops(self.counting, draft.limits)
-        depth.check_expressions(self.change, draft)
+        self.change, _ = depth.bound_hops(self.change, walk(self.change), draft.limits)
+        self.counting, _ = depth.bound_hops(self.counting, walk(self.counting), draft.limits)
+        depth.check_expressions(walk(self.change), draft)
         score = depth.check_work(self.counting, draft)
         return draft, f"About {score:.0e} rows at most."
 
     def within_rows(self, draft: Draft) -> tuple[Draft, str]:
-        change = rows.bounded(self.change, draft)
-        self.counting = rows.bounded(self.counting, draft)
+        change = rows.bounded(self.change, walk(self.change), draft)
+        self.counting = rows.bounded(self.counting, walk(self.counting), draft)
         note = "Returns nothing."
         if change.returning is not None:
             query, note = rows.lowered(tree.Query((tree.Branch((change.returning,)),)), draft.limits.rows)

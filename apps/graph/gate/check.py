@@ -2,13 +2,12 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
 from apps.graph.cypher import tree
 from apps.graph.cypher.printer import print_statement
-from apps.graph.cypher.walk import walk
 from apps.graph.gate.deadline import within_time
 from apps.graph.gate.depth import within_reach
 from apps.graph.gate.draft import TENANT_PARAMETER, Draft
@@ -52,7 +51,7 @@ def inspect(
     printed = print_statement(draft.query, dialect)  # type: ignore[arg-type]
     return Passed(
         text=printed,
-        parameters=used_parameters(draft, draft.query),
+        parameters=used_parameters(draft, draft.records),
         columns=draft.columns,
         row_limit=draft.row_limit,
         timeout_s=draft.timeout_s,
@@ -90,8 +89,8 @@ def through(layers: tuple[tuple[LayerName, Layer], ...], draft: Draft) -> tuple[
     return draft, tuple(reports)
 
 
-def used_parameters(draft: Draft, *trees: Any) -> Mapping[str, Any]:
-    """The values of the parameters that the trees name, the tenant's among them; nobody can change the mapping."""
+def used_parameters(draft: Draft, records: Iterable[Any]) -> Mapping[str, Any]:
+    """The values of the parameters that these records name, the tenant's among them; nobody can change the mapping."""
     values = dict(draft.parameters) | {TENANT_PARAMETER: draft.tenant_id}
-    names = {part.name for one in trees for part in walk(one) if isinstance(part, tree.Param)}
+    names = {part.name for part in records if type(part) is tree.Param}
     return MappingProxyType({name: values[name] for name in sorted(names)})

@@ -1,10 +1,11 @@
 """Layer 4: how far paths reach, how deep queries nest, and how much work a query may be."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from apps.graph.cypher import tree
-from apps.graph.cypher.walk import transform, walk
+from apps.graph.cypher.walk import transform
 from apps.graph.gate import regexes
 from apps.graph.gate.cost import estimate
 from apps.graph.gate.draft import Draft
@@ -14,16 +15,16 @@ from apps.graph.gate.verdict import GateRefusal
 
 def within_reach(draft: Draft) -> tuple[Draft, str]:
     """Paths get a bound; what is too far, too much or without end is refused."""
-    query, added = bound_hops(draft.query, draft.limits)
-    check_expressions(query, draft)
+    query, added = bound_hops(draft.query, draft.records, draft.limits)
+    check_expressions(draft.records, draft)
     score = check_work(query, draft)
     note = f"About {score:.0e} rows at most" + (f"; {added} paths were bounded." if added else ".")
     return draft.with_query(query), note
 
 
-def bound_hops(query: Any, limits: Limits) -> tuple[Any, int]:
+def bound_hops(query: Any, records: Iterable[Any], limits: Limits) -> tuple[Any, int]:
     """The tree with a bound on every path, and how many got one here."""
-    rels = [part for part in walk(query) if isinstance(part, tree.Rel) and part.hops is not None]
+    rels = [part for part in records if type(part) is tree.Rel and part.hops is not None]
     for rel in rels:
         _check_hops(rel.hops, limits)  # type: ignore[arg-type]
     added = sum(1 for rel in rels if rel.hops is not None and rel.hops.most is None)
@@ -38,10 +39,10 @@ def bound_hops(query: Any, limits: Limits) -> tuple[Any, int]:
     return transform(query, bound), added
 
 
-def check_expressions(query: Any, draft: Draft) -> None:
+def check_expressions(records: Iterable[Any], draft: Draft) -> None:
     """Regular expressions are gentle."""
-    for part in walk(query):
-        if isinstance(part, tree.Binary) and part.operator == "=~":
+    for part in records:
+        if type(part) is tree.Binary and part.operator == "=~":
             _check_pattern(part.right, draft)
 
 

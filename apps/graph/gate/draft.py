@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.graph.cypher import tree
+from apps.graph.cypher.walk import walk
 from apps.graph.gate.limits import Limits
 
 TENANT_PARAMETER = "__tenant"
@@ -14,7 +15,9 @@ HIDDEN = "__"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """``statement`` is set by the first layer. ``parameters`` are the caller's, ``asked_...`` what the caller wants."""
+    """``statement`` is set by the first layer, with ``records``, all that walk() finds in its query: every layer looks
+    through them. ``parameters`` are the caller's, ``asked_...`` what the caller wants.
+    """
 
     text: str
     parameters: Mapping[str, Any]
@@ -24,6 +27,7 @@ class Draft:
     asked_rows: int | None = None
     asked_timeout_s: float | None = None
     statement: tree.Statement | None = None
+    records: tuple[Any, ...] = ()
     columns: tuple[str, ...] = ()
     row_limit: int = 0
     timeout_s: float = 0.0
@@ -37,4 +41,6 @@ class Draft:
     def with_query(self, query: tree.Query) -> "Draft":
         """The same with another tree."""
         assert self.statement is not None
-        return replace(self, statement=replace(self.statement, query=query))
+        if query is self.statement.query:
+            return self
+        return replace(self, statement=replace(self.statement, query=query), records=tuple(walk(query)))

@@ -5,7 +5,7 @@ A server may look at WHERE before it looks at the properties of a pattern; Arcad
 worked out where the tenant is right: ``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -65,11 +65,11 @@ def guarded(where: tree.Expr | None, paths: tuple[tree.Path, ...], kinds: Kinds,
     return [*safe, *(_guard(one, here, kinds, given) for one in conjuncts if one not in safe)]
 
 
-def kinds_of(query: Any) -> dict[str, Kind]:
+def kinds_of(records: Iterable[Any]) -> dict[str, Kind]:
     """What the names in all patterns of a query are; ``value`` for those that are something else elsewhere."""
     kinds: dict[str, Kind] = {}
     others: set[str] = set()
-    for part in walk(query):
+    for part in records:
         match part:
             case tree.Path():
                 kinds |= kinds_in(part)

@@ -4,10 +4,11 @@ That nothing writes is true by construction: the tree has no clause that does, a
 What is left are functions: a server's own may read files, know users, or write.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from apps.graph.cypher import tree
-from apps.graph.cypher.walk import transform, walk
+from apps.graph.cypher.walk import transform
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.functions import FUNCTIONS, INSTEAD
 from apps.graph.gate.names import did_you_mean
@@ -16,13 +17,13 @@ from apps.graph.gate.verdict import GateRefusal
 
 def only_known_functions(draft: Draft) -> tuple[Draft, str]:
     """Every function is on the list, with as many arguments as it takes; names get one spelling."""
-    query, names = with_known_functions(draft.query)
+    query, names = with_known_functions(draft.query, draft.records)
     return draft.with_query(query), f"Reads only; functions: {', '.join(names) or 'none'}."
 
 
-def with_known_functions(query: Any) -> tuple[Any, list[str]]:
+def with_known_functions(query: Any, records: Iterable[Any]) -> tuple[Any, list[str]]:
     """Any tree with its functions in one spelling, and their names. GateRefusal for one that is not on the list."""
-    calls = [part for part in walk(query) if isinstance(part, tree.Call)]
+    calls = [part for part in records if type(part) is tree.Call]
     for call in calls:
         check_function(call)
     if any(call.name != FUNCTIONS[call.name.lower()].name or call.name == "exists" for call in calls):

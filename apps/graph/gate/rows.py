@@ -1,10 +1,11 @@
 """Layer 6: how many rows come back. The outermost LIMIT is lowered, or added; a UNION gets one around the whole."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from apps.graph.cypher import tree
-from apps.graph.cypher.walk import transform, walk
+from apps.graph.cypher.walk import transform
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.expressions import column_name
 from apps.graph.gate.verdict import GateRefusal
@@ -16,7 +17,7 @@ def within_rows(draft: Draft) -> tuple[Draft, str]:
     if asked is not None and asked < 1:
         raise GateRefusal("rows", "At least one row must be asked for.", "Leave the number out for the default.")
     most = draft.limits.rows if asked is None else min(asked, draft.limits.rows)
-    query = bounded(draft.query, draft)
+    query = bounded(draft.query, draft.records, draft)
     if len(query.branches) > 1:
         query = _around(query, draft.columns, most)
         note = f"LIMIT {most} around the UNION."
@@ -25,9 +26,9 @@ def within_rows(draft: Draft) -> tuple[Draft, str]:
     return replace(draft.with_query(query), row_limit=most), note
 
 
-def bounded(query: Any, draft: Draft) -> Any:
+def bounded(query: Any, records: Iterable[Any], draft: Draft) -> Any:
     """The tree with every SKIP and LIMIT a number within bounds: parameters there are replaced by their values."""
-    projections = [part for part in walk(query) if isinstance(part, tree.Projection) and (part.skip or part.limit)]
+    projections = [part for part in records if type(part) is tree.Projection and (part.skip or part.limit)]
     if not projections:
         return query
 

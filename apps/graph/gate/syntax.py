@@ -1,5 +1,6 @@
 """Layer 1: the text is a query that reads, of bounded size, and every name in it is known."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -21,12 +22,12 @@ def parsed(draft: Draft) -> tuple[Draft, str]:
         statement = parse(draft.text)
     except CypherSyntaxError as error:
         raise refusal(error) from error
-    check_given(statement, draft)
     query, columns = scope.resolve(statement.query, {}, "top")
-    return (
-        replace(draft, statement=replace(statement, query=query), columns=tuple(columns)),
-        f"Columns: {', '.join(columns)}.",
-    )
+    records = tuple(walk(query))
+    check_given(records, draft)
+    statement = replace(statement, query=query)
+    draft = replace(draft, statement=statement, columns=tuple(columns), records=records)
+    return draft, f"Columns: {', '.join(columns)}."
 
 
 def check_size(draft: Draft) -> None:
@@ -36,9 +37,9 @@ def check_size(draft: Draft) -> None:
         raise GateRefusal("syntax", f"The query is longer than {most} bytes.", "Pass long values as parameters.")
 
 
-def check_given(query: Any, draft: Draft) -> None:
+def check_given(records: Iterable[Any], draft: Draft) -> None:
     """GateRefusal for a parameter without a value."""
-    for part in walk(query):
+    for part in records:
         if isinstance(part, tree.Param) and part.name not in draft.parameters and not part.name.startswith(HIDDEN):
             raise GateRefusal(
                 "syntax",

@@ -5,6 +5,7 @@ inside a path of several hops are checked one by one. At the end the tree is loo
 the tenant stops everything (``prove``).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -23,25 +24,25 @@ _STEP = "__step"
 
 def bound_to_tenant(draft: Draft) -> tuple[Draft, str]:
     """The names are the schema's and the query's own; every pattern is the tenant's."""
-    vocabulary.check(draft.query, draft.parameters)
-    query = bind(draft.query, draft)
-    patterns = prove(query)
-    return draft.with_query(query), f"{patterns} nodes and relationships are bound to the tenant."
+    vocabulary.check(draft.records, draft.parameters)
+    bound = draft.with_query(bind(draft.query, draft, draft.records))
+    patterns = prove(bound.records)
+    return bound, f"{patterns} nodes and relationships are bound to the tenant."
 
 
-def bind(query: Any, draft: Draft) -> Any:
+def bind(query: Any, draft: Draft, records: tuple[Any, ...] | None = None) -> Any:
     """Any tree, with every pattern in it bound to the tenant."""
-    kinds = kinds_of(query)
+    kinds = kinds_of(walk(query) if records is None else records)
     return without_shortest(transform(query, _Binder(draft.parameters, kinds)), draft.parameters, kinds)
 
 
-def prove(query: Any) -> int:
-    """How many nodes and relationships the tree holds, all of them bound, and every path of several hops checked.
+def prove(records: Iterable[Any]) -> int:
+    """How many nodes and relationships are among the records of a tree, all of them bound.
 
-    AssertionError when one is not: that would be a fault of the gate, and the query must not run.
+    AssertionError when one is not, or the inside of a path is not checked: a fault of the gate, and nothing must run.
     """
     found, checked, several = 0, set(), []
-    for part in walk(query):
+    for part in records:
         if isinstance(part, tree.Node | tree.Rel):
             found += 1
             if part.properties is None or part.properties.entries[:1] != ((TENANT, OWN),):

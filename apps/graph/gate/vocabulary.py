@@ -7,7 +7,6 @@ from typing import Any
 
 from apps.graph import schema
 from apps.graph.cypher import tree
-from apps.graph.cypher.walk import walk
 from apps.graph.gate.draft import HIDDEN
 from apps.graph.gate.functions import FUNCTIONS
 from apps.graph.gate.names import did_you_mean
@@ -28,9 +27,8 @@ _NAMED = {
 _INTEGERS = frozenset(("tointeger", "size", "length"))
 
 
-def check(query: Any, parameters: Mapping[str, Any]) -> None:
-    """GateRefusal for a name that is not the caller's to use. ``query``: any tree, before it is rewritten."""
-    records = list(walk(query))
+def check(records: tuple[Any, ...], parameters: Mapping[str, Any]) -> None:
+    """GateRefusal for a name that is not the caller's to use. ``records``: all of a tree, before it is rewritten."""
     keys = {key for one in records if isinstance(one, tree.MapOf) for key, _ in one.entries}
     keys |= {one.key for one in records if isinstance(one, tree.ProjectionItem) and one.kind != "property"}
     keys |= set(_keys_in(parameters.values()))

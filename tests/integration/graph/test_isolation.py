@@ -172,7 +172,7 @@ def test_the_proof_turns_red_when_a_part_of_the_rewriting_is_missing(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     MUTANTS[name](monkeypatch)
-    monkeypatch.setattr(tenant, "prove", lambda query: 0)
+    monkeypatch.setattr(tenant, "prove", lambda records: 0)
 
     with pytest.raises(Differs):
         ask_at_random(graphs, QUERIES)
@@ -194,7 +194,7 @@ def test_the_proof_turns_red_when_conditions_that_can_fail_are_not_guarded(
 
 @pytest.mark.requirement("gate:proof")
 def test_without_the_tenant_layer_nothing_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant, "bind", lambda query, draft: query)
+    monkeypatch.setattr(tenant, "bind", lambda query, *rest: query)
 
     with pytest.raises(AssertionError, match="not bound"):
         inspect("MATCH (n) RETURN n", {}, tenant_id=A)
