@@ -43,21 +43,34 @@ class ReaderMissing(Exception):
 
 
 _links: dict[int, Links] = {}
+_connecting: dict[int, "asyncio.Task[Links]"] = {}
 _closing: set["asyncio.Task[None]"] = set()
 
 
 async def links() -> Links:
-    """The process's drivers, connected. Raises what the driver raises, or TimeoutError, when nobody is there."""
-    known = _links.get(os.getpid())
-    if known is None:
-        known = await asyncio.wait_for(_connect(), settings.GRAPH_CONNECT_S)
-        _links[os.getpid()] = known
-    return known
+    """The process's drivers, connected. Raises what the driver raises, or TimeoutError, when nobody is there.
+
+    However many ask at once, one connects.
+    """
+    process = os.getpid()
+    if process in _links:
+        return _links[process]
+    if process not in _connecting:
+        task = asyncio.ensure_future(asyncio.wait_for(_connect(), settings.GRAPH_CONNECT_S))
+        _connecting[process] = task
+        task.add_done_callback(_connected)
+    return await asyncio.shield(_connecting[process])
 
 
 def known() -> Links | None:
     """The process's drivers if they are connected."""
     return _links.get(os.getpid())
+
+
+def _connected(task: "asyncio.Task[Links]") -> None:
+    _connecting.pop(os.getpid(), None)
+    if not task.cancelled() and task.exception() is None:
+        _links[os.getpid()] = task.result()
 
 
 def forget() -> None:

@@ -11,12 +11,14 @@ from neo4j.exceptions import Neo4jError
 
 from apps.graph.door.failures import failure_of
 from apps.graph.door.links import Links
-from apps.graph.door.values import TenantWalk
+from apps.graph.door.values import ForeignData, TenantWalk
 from apps.graph.engines.dialect import Failure
+from apps.graph.errors import QueryTooLargeError
 from apps.graph.results import Counters, Plan, Rows, Written
 
 FETCH_ROWS = 500
 SERVER_TIMEOUT_MARGIN_S = 1.0  # the door ends a query first; the server's own clock is for a door that died
+ONE_ROW_MAY = 4  # times as much as all together
 CONTENTION_TRIES = 12
 FIRST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 0.5
@@ -46,7 +48,11 @@ async def read(links: Links, asked: Asked) -> Rows:
         transaction = await _begin(session, asked)
         result = await transaction.run(asked.marked(), dict(asked.parameters))
         columns = tuple(result.keys())
-        rows, truncated = await _take(result, walk, asked)
+        try:
+            rows, truncated = await _take(result, walk, asked)
+        except (ForeignData, QueryTooLargeError):
+            session.cancel()
+            raise
         if truncated and await anext(aiter(result), None) is not None:
             session.cancel()  # asked to discard the rest, ArcadeDB would work all of it out first
         else:
@@ -123,12 +129,14 @@ async def _begin(session: neo4j.AsyncSession, asked: Asked) -> neo4j.AsyncTransa
 
 
 async def _take(result: neo4j.AsyncResult, walk: TenantWalk, asked: Asked) -> tuple[list[list[Any]], bool]:
-    """Rows up to the limits, and whether there were more. The first row is taken whatever its size."""
+    """Rows up to the limits, and whether there were more. One row may be larger than all may together."""
     rows: list[list[Any]] = []
     async for record in result:
         if len(rows) >= asked.row_limit or (rows and walk.size_bytes > asked.byte_limit):
             return rows, True
         rows.append([walk.to_json(value) for value in record.values()])
+        if walk.size_bytes > ONE_ROW_MAY * asked.byte_limit:
+            raise QueryTooLargeError("One row of the answer is too large. Collect fewer values in it.")
     return rows, False
 
 

@@ -11,6 +11,7 @@ from prometheus_client import REGISTRY
 
 from apps.audit.models import AuditLog
 from apps.graph import client, errors
+from apps.graph.door import links, loop
 from apps.graph.results import Counters, graph_of
 from kernel import engine_db
 from tests.clients import wait_for
@@ -284,3 +285,44 @@ def connections_opened() -> set[str]:
     """The connections that the server has had from readers lately, by what it calls them."""
     shown = client.read("SHOW TRANSACTIONS", {}, tenant_id="nobody").as_records()
     return {row["connectionId"] for row in shown}
+
+
+def test_what_stands_in_many_rows_counts_in_each(t: str, settings: Any) -> None:
+    uid, settings.GRAPH_ANSWER_BYTES = uuid4().hex, 20_000
+    text = "CREATE (n:Tool {uid: $u, tenant_id: $t, name: $name})"
+    client.write(text, {"u": uid, "t": t, "name": "x" * 5000}, tenant_id=t)
+
+    rows = client.read("MATCH (n:Tool {uid: $u}) UNWIND range(1, 100) AS i RETURN n", {"u": uid}, tenant_id=t)
+
+    assert rows.truncated
+    assert len(rows.rows) < 10
+
+
+def test_one_row_that_is_too_large_is_refused(t: str, settings: Any) -> None:
+    settings.GRAPH_ANSWER_BYTES = 1000
+
+    with pytest.raises(errors.QueryTooLargeError):
+        client.read("UNWIND range(1, 1000) AS i RETURN collect($text)", {"text": "x" * 100}, tenant_id=t)
+
+
+def test_a_crowd_that_comes_first_connects_once(t: str) -> None:
+    forget_links()
+    readers = [threading.Thread(target=client.read, args=("RETURN 1", {}), kwargs={"tenant_id": t}) for _ in range(8)]
+
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+    assert not links._connecting
+    assert len(links._links) == 1
+    assert client.read("RETURN 1", {}, tenant_id=t).rows == [[1]]
+
+
+def forget_links() -> None:
+    """As at the start of a process: the next call connects."""
+
+    async def forget() -> None:
+        links.forget()
+
+    loop.submit(forget()).result(timeout=5)
