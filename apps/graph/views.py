@@ -132,7 +132,7 @@ class Generate(ApiView):
         operation_id="generate_cypher",
         summary="The query for a question; nothing runs",
         request=schemas.GenerateRequest,
-        responses=schemas.AnswerOut,
+        responses={200: schemas.AnswerOut, 404: None},
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
@@ -152,7 +152,7 @@ class Ask(ApiView):
         description="The answer names the query, its parameters and the rows that it stands on. A question that is not "
         "understood is refused with the reason: `refused` is true, and nothing is guessed.",
         request=schemas.AskRequest,
-        responses=schemas.AnswerOut,
+        responses={200: schemas.AnswerOut, 404: None},
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
