@@ -19,7 +19,7 @@ from apps.graph.gate.check import Layer, new_draft, through, used_parameters
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.expressions import Env
 from apps.graph.gate.limits import DEFAULTS, Limits
-from apps.graph.gate.verdict import LayerName, PassedChange
+from apps.graph.gate.verdict import GateRefusal, LayerName, PassedChange
 from apps.graph.gate.written import UID_PARAMETER, Writes, changed_names, check_names, known_after, own_writes
 from apps.graph.uids import TENANT_DIGITS, uid_for
 
@@ -101,10 +101,15 @@ class _Change:
 
     def bound_to_tenant(self, draft: Draft) -> tuple[Draft, str]:
         vocabulary.check(tuple(walk(self.change)), draft.parameters)
+        if any(isinstance(part, tree.Path) and part.shortest for part in walk(self.change)):
+            raise GateRefusal(
+                "tenant", "A change cannot look for shortest paths.", "Find the nodes by their uid first."
+            )
         check_names(self.change.writing, self.known, draft.parameters)
         changed = changed_names(self.change.writing, self.known)
         self.counting = tenant.bind(_counting(self.change.reading, changed), draft)
-        reading = self.counting.branches[0].clauses[:-1]
+        clauses = self.counting.branches[0].clauses
+        reading = tuple(one for one in clauses if isinstance(one, tree.Match | tree.Unwind | tree.With))
         returning = tenant.bind(self.change.returning, draft) if self.change.returning is not None else None
         writes: Writes = own_writes(self.change.writing, lambda part: tenant.bind(part, draft))
         self.change = changes.Change(reading, writes.clauses, returning)

@@ -52,7 +52,7 @@ class _Estimate:
 
     def query(self, query: tree.Query) -> None:
         """``rows`` and ``sizes`` are afterwards those of the result."""
-        outer, rows, sizes = dict(self.sizes), 0.0, {}
+        outer, rows, sizes = dict(self.sizes), 0.0, dict[str, Size]()
         for branch in query.branches:
             self.rows, self.sizes = 1.0, dict(outer)
             for clause in branch.clauses:

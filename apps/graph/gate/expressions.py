@@ -71,7 +71,13 @@ def column_name(column: tree.Column) -> str:
 
 def names_of_path(path: tree.Path) -> list[str]:
     """The variables in a pattern, each as often as it stands there."""
-    return [part.variable for part in (path, *path.nodes, *path.rels) if part.variable is not None]
+    names = [part.variable for part in elements(path) if part.variable is not None]
+    return names if path.variable is None else [path.variable, *names]
+
+
+def elements(path: tree.Path) -> list[tree.Node | tree.Rel]:
+    """The nodes of a pattern, and then its relationships."""
+    return [*path.nodes, *path.rels]
 
 
 def names_after(clause: tree.Clause, names: frozenset[str]) -> frozenset[str]:

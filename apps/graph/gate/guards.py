@@ -123,8 +123,8 @@ def _guards_itself(query: tree.Query) -> bool:
         for clause in branch.clauses:
             if isinstance(clause, tree.With | tree.Return):
                 projection = clause.projection
-                plain = all(is_plain_value(one.expression) for one in (*projection.columns, *projection.order))
-                if not plain or getattr(clause, "where", None) is not None:
+                shown = [one.expression for one in projection.columns] + [key.expression for key in projection.order]
+                if not all(is_plain_value(one) for one in shown) or getattr(clause, "where", None) is not None:
                     return False
             elif not isinstance(clause, tree.Match):
                 return False

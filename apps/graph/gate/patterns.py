@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from apps.graph.cypher import tree
-from apps.graph.gate.expressions import Env, Kind, free_names, names_of_path
+from apps.graph.gate.expressions import Env, Kind, elements, free_names, names_of_path
 from apps.graph.gate.names import plain, refuse
 from apps.graph.gate.verdict import GateRefusal
 
@@ -14,7 +14,7 @@ def known_with(paths: tuple[tree.Path, ...], env: Env, check: Check) -> Env:
     """What is known after these patterns. Their property maps, which ``check`` looks at, see what was known before."""
     after = dict(env)
     for path in paths:
-        for part in (*path.nodes, *path.rels):
+        for part in elements(path):
             if part.properties is not None:
                 _check_map(part.properties, env, paths, check)
     for path in paths:

@@ -12,7 +12,7 @@ from typing import Any
 from apps.graph import schema
 from apps.graph.cypher import changes, tree
 from apps.graph.gate import scope
-from apps.graph.gate.expressions import Env, kind_of
+from apps.graph.gate.expressions import Env, elements, kind_of
 from apps.graph.gate.guards import OWN
 from apps.graph.gate.names import did_you_mean, refuse
 from apps.graph.gate.verdict import GateRefusal
@@ -88,9 +88,9 @@ def changed_names(writing: tuple[changes.Writing, ...], env: Env) -> list[str]:
     for clause in writing:
         match clause:
             case changes.Create(paths):
-                made |= {part.variable for path in paths for part in (*path.nodes, *path.rels) if _is_new(part)}
+                made |= {part.variable or "" for path in paths for part in elements(path) if _is_new(part)}
             case changes.Merge(path):
-                made |= {part.variable or "" for part in (*path.nodes, *path.rels)}
+                made |= {part.variable or "" for part in elements(path)}
             case changes.SetProperties(assignments):
                 names |= dict.fromkeys(one.variable for one in assignments)
             case changes.RemoveProperties(properties):
@@ -152,7 +152,7 @@ def _prove(clauses: list[changes.Writing]) -> None:
         paths = clause.paths if isinstance(clause, changes.Create) else (
             (clause.path,) if isinstance(clause, changes.Merge) else ()
         )  # fmt: skip
-        for part in (one for path in paths for one in (*path.nodes, *path.rels)):
+        for part in (one for path in paths for one in elements(path)):
             is_name_alone = isinstance(part, tree.Node) and not part.labels and part.properties is None
             is_own = part.properties is not None and part.properties.entries[0] == (schema.TENANT, OWN)
             if not is_own and not (is_name_alone and part.variable):

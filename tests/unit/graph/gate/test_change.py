@@ -86,6 +86,7 @@ def test_merge_of_a_relationship_is_bound() -> None:
         "CREATE (:User)-[:KNOWS]->(:User)",
         "MATCH (u:User) CREATE (u)-[:RUNS]->()",
         "MATCH (u:User) SET u.shoe_size = 40",
+        "MATCH p = shortestPath((u:User)-[*..2]-(t:Task)) DELETE t",
     ],
 )
 def test_no_change_sets_whose_a_thing_is(text: str) -> None:
