@@ -116,8 +116,8 @@ def has_model(principal: Principal, model: str | None) -> bool:
 
 def _complete(principal: Principal, model: str | None, prompt: Prompt, behalf: OnBehalf | None) -> Said:
     """One call of the gateway. ModelFailed when nobody answered, and when rules stood in for the model."""
-    turns = (Message("system", prompt.system), Message("user", prompt.user))
-    turns += tuple(Message(role, text) for role, text in prompt.turns)
+    further = (Message(role, text) for role, text in prompt.turns)
+    turns = (Message("system", prompt.system), Message("user", prompt.user), *further)
     request = CompletionRequest(
         tenant_id=principal.tenant_id,
         user_sub=principal.sub,

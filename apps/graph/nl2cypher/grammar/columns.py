@@ -47,9 +47,8 @@ def properties(read: Reader, at: int) -> Meanings:
             for thing, end in read.things(start):
                 yield from _columns(read, thing, names, end)
             for ranked, end in rankings.superlatives(read, start):
-                for plain, _ in _columns(read, ranked.thing, names, end) if isinstance(ranked, Listing) else ():
-                    if isinstance(plain, Listing):
-                        yield replace(ranked, thing=plain.thing, columns=plain.columns), end
+                for plain, _ in _columns(read, ranked.thing, names, end):
+                    yield replace(ranked, thing=plain.thing, columns=plain.columns), end
     for thing, after in phrases.nouns(read, at):
         for start in read.after(after, "POSS"):
             for names, end in _names(read, start):
@@ -124,7 +123,7 @@ def _names(read: Reader, at: int) -> Iterator[tuple[tuple[str, ...], int]]:
         yield (str(tag.value),), end
 
 
-def _columns(read: Reader, thing: Thing, names: tuple[str, ...], at: int) -> Meanings:
+def _columns(read: Reader, thing: Thing, names: tuple[str, ...], at: int) -> rankings.Listings:
     found = thing
     for name in names:
         owners = list(with_property(read, found, name, at))

@@ -97,9 +97,9 @@ def moments(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
     for deed, end in read.take(at, *_DEEDS):
         if thing.label == _DEEDS[deed.kind]:
             starts.append(end)
-            for first, last in read.take(end, "PERIOD"):  # "dated 2024"
-                for made in read.attempt(last, applying.moment_test, thing, "IN", first.value):
-                    yield made, last
+            for when, after in read.take(end, "PERIOD"):  # "dated 2024"
+                for made in read.attempt(after, applying.moment_test, thing, "IN", when.value):
+                    yield made, after
     for start in starts:
         for relation, first, last, end in periods(read, start):
             for made in read.attempt(end, applying.moment_test, thing, relation, first, last):

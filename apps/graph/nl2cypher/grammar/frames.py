@@ -6,6 +6,7 @@ from typing import Literal
 Scalar = str | int | float
 Operator = Literal["=", "<>", "<", "<=", ">", ">=", "contains", "starts", "ends", "in", "not in", "has", "has not",
                    "missing", "present", "from to", "named", "not named"]  # fmt: skip
+Role = Literal["input", "output"]
 Quantity = Literal["some", "none", ">", ">=", "<", "<=", "="]
 
 
@@ -53,7 +54,7 @@ class Thing:
     tests: tuple[Test, ...] = ()
     links: tuple[Link, ...] = ()
     plural: bool = True
-    role: Literal["input", "output"] | None = None
+    role: Role | None = None
     named: bool = False
 
     @property

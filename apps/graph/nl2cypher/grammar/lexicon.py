@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.graph import schema
+from apps.graph.nl2cypher.grammar.frames import Role
 
 VOCABULARY: dict[str, Any] = json.loads((Path(__file__).parent / "vocabulary.json").read_text(encoding="utf-8"))
 Phrase = tuple[str, ...]
@@ -29,7 +30,7 @@ class Noun:
     label: str
     kind: str | None = None
     test: tuple[str, str] | None = None
-    role: str | None = None
+    role: Role | None = None
     word: str = ""
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 from apps.graph import schema
 from apps.graph.nl2cypher.grammar import applying, clauses
 from apps.graph.nl2cypher.grammar.applying import Objection
-from apps.graph.nl2cypher.grammar.frames import Test, Thing
+from apps.graph.nl2cypher.grammar.frames import Role, Test, Thing
 from apps.graph.nl2cypher.grammar.lattice import Tag
 from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY, Noun
 from apps.graph.nl2cypher.grammar.reader import Reader, Things
 
-Before = tuple[tuple[str, ...] | str | Test, ...]  # listed values, a role, or what an adjective says
+Before = tuple[tuple[str, ...] | Role | Test, ...]  # listed values, a role, or what an adjective says
 ALWAYS_PLURAL = ("people", "staff", "everybody", "everyone")
 
 
@@ -78,7 +78,8 @@ def _before(read: Reader, at: int) -> list[tuple[Before, int]]:
         test = Test(*tag.value)
         found += [((test, *more), last) for more, last in _before(read, end)]
     for tag, end in read.take(at, "ROLE"):
-        found += [((str(tag.value), *more), last) for more, last in _before(read, end)]
+        role: Role = tag.value
+        found += [((role, *more), last) for more, last in _before(read, end)]
     return found
 
 

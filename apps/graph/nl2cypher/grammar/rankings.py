@@ -10,11 +10,12 @@ from apps.graph.nl2cypher.grammar.keys import key_of, property_key
 from apps.graph.nl2cypher.grammar.reader import Reader
 
 Meanings = Iterator[tuple[Meaning, int]]
+Listings = Iterator[tuple[Listing, int]]
 SEVERAL = 10
 """How many "the largest files" are, when the question does not say."""
 
 
-def ordered_list(read: Reader, listing: Listing, at: int) -> Meanings:
+def ordered_list(read: Reader, listing: Listing, at: int) -> Listings:
     """The list, with ``sorted by size descending`` and the like after it."""
     for _, start in read.take(at, "ORDER"):
         for tag, after in read.take(start, "PROP"):
@@ -38,7 +39,7 @@ def _ways(read: Reader, at: int) -> list[tuple[bool, int]]:
     return [(tag.kind == "DESC", end) for tag, end in read.take(at, "DESC", "ASC")]
 
 
-def superlatives(read: Reader, at: int) -> Meanings:
+def superlatives(read: Reader, at: int) -> Listings:
     """``5 largest files``, ``the newest task``, ``top 10 files by size``, ``files with the largest size``."""
     for number, start in numbers(read, at, ranked=True):
         for tag, after in read.take(start, "SUP"):
@@ -70,7 +71,7 @@ def superlatives(read: Reader, at: int) -> Meanings:
                             yield Listing(owner, order=str(tag.value), descending=way, limit=limit), end
 
 
-def superlatives_after(read: Reader, at: int) -> Meanings:
+def superlatives_after(read: Reader, at: int) -> Listings:
     """``which file is the biggest``, ``which 5 tasks took longest``, ``which task was started last``."""
     for number, start in numbers(read, at):
         for thing, after in read.things(start):
