@@ -103,7 +103,7 @@ class _Change:
         vocabulary.check(tuple(walk(self.change)), draft.parameters)
         if any(isinstance(part, tree.Path) and part.shortest for part in walk(self.change)):
             raise GateRefusal(
-                "tenant", "A change cannot look for shortest paths.", "Find the nodes by their uid first."
+                "tenant", "A change cannot look for shortest paths.", "Find the nodes by uid first."
             )
         check_names(self.change.writing, self.known, draft.parameters)
         changed = changed_names(self.change.writing, self.known)
