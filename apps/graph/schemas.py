@@ -172,7 +172,7 @@ class PlanOut(BaseModel):
     cypher: str
     parameters: dict[str, Any]
     columns: list[str]
-    engine: str
+    server: str = Field(description="arcadedb, memgraph or neo4j.")
     plan: str
     layers: list[LayerOut]
 

@@ -118,7 +118,7 @@ class Explain(ApiView):
             "cypher": explained.passed.text,
             "parameters": queries.shown(explained.passed.parameters),
             "columns": explained.passed.columns,
-            "engine": explained.plan.engine,
+            "server": explained.plan.engine,
             "plan": explained.plan.text,
             "layers": [asdict(layer) for layer in explained.passed.layers],
         }
