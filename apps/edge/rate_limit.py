@@ -20,13 +20,15 @@ from apps.tenancy.config import RateLimits, TenantConfig
 from apps.tenancy.resolver import tenant_config
 from kernel.errors import UnavailableError
 from kernel.rate_limit import limiter
-from kernel.rate_limit.windows import DAY, MINUTE, Decision, Limit
+from kernel.rate_limit.windows import DAY, HOUR, MINUTE, Decision, Limit
 from kernel.redis_keys import (
     RATELIMIT_ADDRESS,
     RATELIMIT_ENDPOINT,
     RATELIMIT_TENANT,
     RATELIMIT_TENANT_DAY,
+    RATELIMIT_TENANT_RUNS,
     RATELIMIT_USER,
+    RATELIMIT_USER_RUNS,
 )
 from kernel.web.client_address import client_address, limited_address
 from kernel.web.problem import problem_response
@@ -75,11 +77,29 @@ def check_rate(principal: Principal, method: str, route_template: str | None, co
             MINUTE,
         ),
         _endpoint(method, route_template, owner=tenant_id.hex[-12:] + "."),
+        *run_limits(principal, method, route_template),
     ]
     if config and config.settings.quotas.requests_per_day is not None:
         per_day = config.settings.quotas.requests_per_day
         limits.append(Limit("tenant-day", RATELIMIT_TENANT_DAY(id=tenant_id), per_day, DAY))
     return limiter.take(limits)
+
+
+def run_limits(principal: Principal, method: str, route_template: str | None) -> list[Limit]:
+    """How many runs of agents the caller, and its tenant, may start: for requests that start one (contract 1.7)."""
+    if f"{method} {route_template}" not in settings.RUN_STARTS:
+        return []
+    tenant_id = principal.tenant_id
+    return [
+        Limit(
+            "user-runs",
+            RATELIMIT_USER_RUNS(sub=sub_part(principal.sub)),
+            platform_limit(settings.RUNS_PER_MINUTE),
+            MINUTE,
+            owner=tenant_id.hex[-12:] + ".",
+        ),
+        Limit("tenant-runs", RATELIMIT_TENANT_RUNS(id=tenant_id), platform_limit(settings.RUNS_PER_TENANT_HOUR), HOUR),
+    ]
 
 
 def check_address(address: str) -> Decision:

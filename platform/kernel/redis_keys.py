@@ -147,6 +147,24 @@ RATELIMIT_TENANT_DAY = Key(
     "the same script",
     _WINDOW_LOST,
 )
+RATELIMIT_USER_RUNS = Key(
+    "ratelimit:user:{sub}:runs",
+    "HASH",
+    "Runs of agents that a caller started or resumed in the last minute; otherwise as ratelimit:user:{sub}.",
+    65,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
+RATELIMIT_TENANT_RUNS = Key(
+    "ratelimit:tenant:{id}:runs",
+    "HASH",
+    "Runs of agents that a tenant's callers started or resumed in the last hour, as counts of five minutes.",
+    3900,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
 RATELIMIT_ENDPOINT = Key(
     "ratelimit:endpoint:{method}:{path}",
     "HASH",
@@ -206,7 +224,8 @@ PROVIDER_HEALTH = Key(
 KEYS = (
     JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_QUEUE, RUNS_EVENTS, IDEMPOTENCY,
     SESSION, TENANT_CONFIG,
-    RATELIMIT_USER, RATELIMIT_TENANT, RATELIMIT_TENANT_DAY, RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
+    RATELIMIT_USER, RATELIMIT_USER_RUNS, RATELIMIT_TENANT, RATELIMIT_TENANT_RUNS, RATELIMIT_TENANT_DAY,
+    RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
     MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ RUNS: dict[str, tuple[str, str]] = {
     "runs:api-resume": ("issue 6", "A failed or cancelled run goes on for its owner; one that succeeded does not."),
     "runs:api-foreign": ("SPEC 2.5", "A run of others looks like one that never was."),
     "runs:api-tape": ("issue 6", "What models, tools and the graph answered to a run is shown to its owner only."),
+    "runs:api-limits": ("contract 1.7", "A caller and a tenant may start a bounded number of runs in a while."),
     "runs:api-rights": ("SPEC 2.3", "Who may start runs and who may read them is the table of roles."),
     "runs:limits": ("contract 13.2", "A role or tools named by a request or session take rights away and give none."),
     "runs:sessions": ("issue 6", "A run without a session begins one, and the next can go on in it."),

@@ -69,5 +69,14 @@ RATE_LIMITS_BY_ROUTE = {
     "POST /v1/admin/models/providers/<str:provider_id>/test": 300,
 }
 
+# Starting a run costs far more than a request, so it is limited by itself (the predecessor's numbers, contract 1.7).
+RUNS_PER_MINUTE = env.integer(
+    "AGENTIC_RUNS_PER_MINUTE", 20, "Runs of agents that one caller may start or resume in any minute.", 1, 1_000_000
+)
+RUNS_PER_TENANT_HOUR = env.integer(
+    "AGENTIC_RUNS_PER_TENANT_HOUR", 2000, "Runs that a tenant's callers together may start in any hour.", 1, 100_000_000
+)
+RUN_STARTS = frozenset({"POST /v1/agent-runs", "POST /v1/agent-runs:run", "POST /v1/agent-runs/<str:run_id>/resume"})
+
 # Probes must answer an orchestrator that asks often, from one address, without a token.
 UNLIMITED_PATHS = frozenset({"/v1/health", "/v1/health/live", "/v1/health/ready", "/v1/health/startup"})

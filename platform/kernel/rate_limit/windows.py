@@ -24,6 +24,7 @@ class Window:
 
 
 MINUTE = Window(slot_ms=5_000, slots=12)
+HOUR = Window(slot_ms=300_000, slots=12)
 DAY = Window(slot_ms=3_600_000, slots=24)
 
 

@@ -29,7 +29,7 @@ EXAMPLES = 8  # a role and operation that it may use
 EXAMPLES_REFUSED = 2  # and one that it may not
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 # A stream does not end while its job runs: tests/integration/streams reads it.
-STREAMS = {"GET /v1/jobs/{job_id}/events"}
+STREAMS = {"GET /v1/jobs/{job_id}/events", "GET /v1/agent-runs/{run_id}/events"}
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +50,20 @@ def real_ids(api_url: str, worker: Any) -> Callable[[str, str], dict[str, list[s
 
     def make(token: str, role: str) -> dict[str, list[str]]:
         api = Api(api_url, token)
-        found: dict[str, list[str]] = {"job_id": [], "session_id": [], "step_id": [], "name": ["postgres"]}
+        found: dict[str, list[str]] = {
+            "job_id": [], "run_id": [], "session_id": [], "step_id": [], "name": ["postgres", "default"],
+        }  # fmt: skip
         for path, name, body in (
             ("/v1/jobs", "job_id", {"type": "test"}),
             ("/v1/jobs", "job_id", {"type": "demo", "payload": {"duration_ms": 50}}),
             ("/v1/sessions", "session_id", {"title": "made up"}),
+            ("/v1/agent-runs", "run_id", {"prompt": "What is 6 * 7?"}),
         ):
             answer = api.post(path, body)
             if answer.status in (201, 202):
                 found[name].append(answer.json[name])
+        if api.post("/v1/agents", {"name": "made-up"}).status == 201:
+            found["name"].append("made-up")
         provider = api.post("/v1/admin/models/providers/register", {"name": "made-up", "type": "demo"})
         if provider.status == 201:
             found["provider_id"] = [provider.json["id"]]
