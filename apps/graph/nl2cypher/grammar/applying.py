@@ -64,7 +64,7 @@ def with_values(thing: Thing, values: tuple[str, ...], *, negated: bool = False,
     for one in schema.relationship_named(lexicon.EDGE).properties if thing.label == "User" else ():
         if set(values) <= set(one.values) and not negated:
             return with_edge_test(thing, Test(one.name, operator, value))
-    if place and set(values) <= set(schema.COUNTRIES):
+    if place and thing.label == "User" and set(values) <= set(schema.COUNTRIES):
         there: Operator = "in" if len(values) > 1 else "="
         where = Thing("Institution", "institution", tests=(Test("country", there, value),))
         return linked(thing, where, None, "none" if negated else "some")

@@ -105,8 +105,8 @@ def _whose(read: Reader, thing: Thing, at: int) -> Found:
                     yield made, end
 
 
-def _valued(read: Reader, thing: Thing, at: int, negated: bool, *, place: bool) -> Found:
-    if read.starts(at, "NOUN"):
+def _valued(read: Reader, thing: Thing, at: int, negated: bool, *, place: bool, also_nouns: bool = False) -> Found:
+    if read.starts(at, "NOUN") and not also_nouns:
         return  # "tasks that have proteins" does not ask for tasks on proteins
     for values, end in read.values(at):
         for made in read.attempt(end, with_values, thing, values, negated=negated, place=place):
@@ -141,7 +141,7 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
             yield from _link_to(read, thing, verb, after, negated, agent="thing")
             if verb == "WORK":
                 for start in read.after(after, "ASWHAT"):
-                    yield from _valued(read, thing, start, negated, place=True)
+                    yield from _valued(read, thing, start, negated, place=True, also_nouns=start != after)
         elif not roads.may_be_done(thing.label, verb):
             read.objections.append((after, f"A {thing.schema_name} does not {roads.VERB_WORDS[verb]} anything here."))
 

@@ -10,6 +10,7 @@ from apps.graph.nl2cypher.grammar.frames import Operator, Test, Thing
 from apps.graph.nl2cypher.grammar.lattice import Period, Tag
 from apps.graph.nl2cypher.grammar.lexicon import known_words, properties
 from apps.graph.nl2cypher.grammar.reader import Found, Reader
+from apps.graph.nl2cypher.grammar.spelling import forms
 
 _SIGNS: dict[str, Operator] = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "=", "NE": "<>"}
 _OPPOSITE: dict[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "<>", "<>": "=", "in": "not in",
@@ -137,7 +138,7 @@ def text_at(read: Reader, at: int) -> Iterator[tuple[str, int]]:
     given = list(read.take(at, *_TEXT_KINDS))
     better = [one for one in given if one[0].kind != "WORD"]
     for tag, end in better or given:
-        if better or (end == at + 1 and tag.text.lower() not in known_words()):
+        if better or (end == at + 1 and known_words().isdisjoint(forms(tag.text.lower()))):
             yield tag.text, end
 
 

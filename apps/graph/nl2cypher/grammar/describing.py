@@ -57,8 +57,8 @@ def _said(thing: frames.Thing) -> str:
     parts = [_test(one) for one in thing.tests]
     if thing.role:
         parts.append(f"that a task {'read' if thing.role == 'input' else 'wrote'}")
-    parts += [_link(one) for one in thing.links]
-    return "".join(f" {part}" for part in parts)
+    links = [_link(one) for one in thing.links]
+    return "".join(f" {part}" for part in [*parts, *links[:1], *(f"and {link}" for link in links[1:])])
 
 
 def _test(test: frames.Test) -> str:

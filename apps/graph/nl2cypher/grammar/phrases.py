@@ -21,7 +21,8 @@ def things(read: Reader, at: int) -> Things:
     found: Things = []
     for start in read.after(at, "ANY"):
         for thing, end in nouns(read, start):
-            found += said_of(read, thing, end)
+            # what follows a name is not said of it: "users at institution X with 3 tasks" are users with 3 tasks
+            found += [(thing, end)] if thing.named else said_of(read, thing, end)
     return found
 
 

@@ -2,21 +2,41 @@
 word that was not understood."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 
 from apps.graph.nl2cypher.grammar import columns, pairings, rankings, tallies
 from apps.graph.nl2cypher.grammar.columns import endings
-from apps.graph.nl2cypher.grammar.frames import Listing, Meaning
+from apps.graph.nl2cypher.grammar.frames import Link, Listing, Meaning
 from apps.graph.nl2cypher.grammar.rankings import Meanings
 from apps.graph.nl2cypher.grammar.reader import Reader
 
 
-def meanings(read: Reader) -> Iterator[Meaning]:
-    """Every reading of the whole question, the likeliest first."""
+def meaning_of(read: Reader) -> Meaning | None:
+    """The reading of the whole question: of the first way to ask that fits, the one whose things lie nearest to each
+    other. "Users at hospitals with 3 tasks" are users with tasks, not hospitals whose users have."""
     for form in FORMS:
-        for start in _beginnings(read):
-            for meaning, end in form(read, start):
-                if any(last == read.end for last in [end, *endings(read, end)]):
-                    yield meaning
+        found = list(_readings(read, form))
+        if found:
+            return min(found, key=_hops)
+    return None
+
+
+def _readings(read: Reader, form: Callable[[Reader, int], Meanings]) -> Iterator[Meaning]:
+    for start in _beginnings(read):
+        for meaning, end in form(read, start):
+            if any(last == read.end for last in [end, *endings(read, end)]):
+                yield meaning
+
+
+def _hops(part: object) -> int:
+    """Relationships that a meaning goes over, all links together."""
+    if isinstance(part, Link):
+        return len(part.hops) + _hops(part.target)
+    if isinstance(part, tuple):
+        return sum(_hops(one) for one in part)
+    if is_dataclass(part):
+        return sum(_hops(getattr(part, one.name)) for one in fields(part))
+    return 0
 
 
 def _beginnings(read: Reader) -> list[int]:

@@ -46,7 +46,7 @@ def understand(text: str) -> Understood | NotUnderstood:
         return NotUnderstood(str(error), "Ask in fewer words.")
     read = Reader(lattice, phrases.things)
     try:
-        meaning = next(questions.meanings(read), None)
+        meaning = questions.meaning_of(read)
     except TooTangled:
         return NotUnderstood("The question can be read in too many ways.", "Ask one thing at a time.")
     if meaning is None:
