@@ -269,7 +269,8 @@ class RunEvent(models.Model):
 class TapeEntry(models.Model):
     """One answer of a model, a tool or the graph, kept before it is used: whoever asks again gets it from here.
 
-    ``occurrence`` counts equal requests of one run. Without ``answered_at`` it was asked and nobody knows the answer.
+    ``occurrence`` counts equal requests of one place; what is read of a session is of kind session. Without
+    ``answered_at`` it was asked and nobody knows the answer.
     """
 
     id = models.BigAutoField(primary_key=True)

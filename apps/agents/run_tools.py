@@ -113,9 +113,10 @@ def invoke(caller: Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswe
         faults = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'input'}: {one['msg']}" for one in misfit.errors()[:5])
         return _failed("invalid_arguments", f"The arguments of {name} do not fit. {faults}")
     except PlatformError as error:
-        permission = error.extra.get("required_permission")
-        detail = f"It needs the permission {permission}, which you do not have." if permission else error.detail
-        return _failed(error.code, detail)
+        needed = error.extra.get("required_permission")
+        return _failed(
+            error.code, f"It needs the permission {needed}, which you do not have." if needed else error.detail
+        )
 
 
 def _may(principal: Principal, tool: RunTool) -> bool:

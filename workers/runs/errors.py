@@ -41,7 +41,7 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
     except Stopped:
         return _stopped_run(engine, hold)
     except ForbiddenError as error:
-        return ends.failed(hold, "forbidden", error.detail, code=error.code)
+        return ends.failed(hold, "forbidden", error.detail, error_code=error.code)
     except PlatformError as error:
         if error.retryable and hold.row["tries"] + 1 < settings.RUN_TRIES and error.code not in ends.FINAL_CODES:
             metrics.RUN_RETRIES.labels(error.code).inc()
@@ -62,6 +62,10 @@ def _stopped_run(engine: RunEngine, hold: Hold) -> Change | None:
     if hold.stop_reason == "cancelled":
         return ends.cancelled(hold)
     if hold.stop_reason == "deadline":
+        wall_s = hold.row["budget_json"].get("wall_s")
+        if wall_s is not None and wall_s <= settings.RUN_LIMIT_S:
+            message = f"The run has taken the {wall_s:g} s that its budget allows."
+            return ends.failed(hold, "budget_exhausted", message, budget="wall_s", limit=wall_s)
         return ends.failed(hold, "deadline", "The run took longer than it may.")
     if hold.stop_reason != "lease_lost":
         engine.give_back(hold, reason="given_back")

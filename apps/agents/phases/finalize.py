@@ -31,12 +31,12 @@ def finalize(view: RunView, ports: Ports) -> Final:
     found = results.findings(view)
     category = view.intent.category if view.intent else "CHAT"
     if category == "DANGEROUS":
-        return _told(_refusal(found, italian=italian), found, ports, refused=True)
+        return _told(_refusal(found, italian=italian), found, ports, view.warnings, refused=True)
     if view.intent is not None and view.intent.missing:
         sentence = rights.missing_sentence(view, view.intent.missing, italian=italian)
-        return _told(sentence, found, ports, refused=True)
+        return _told(sentence, found, ports, view.warnings, refused=True)
     if not found:
-        return _told(say("nothing_done", italian), found, ports)
+        return _told(say("nothing_done", italian), found, ports, view.warnings)
     if all(finding.broke for finding in found):
         return _failed(found, view, ports, italian=italian)
     return _answered(view, found, ports, italian=italian)
@@ -89,7 +89,8 @@ def _refusal(found: Sequence[Finding], *, italian: bool) -> str:
 
 def _answered(view: RunView, found: Sequence[Finding], ports: Ports, *, italian: bool) -> Final:
     fallback = results.in_words(found, italian=italian)
-    warnings = tuple(f"{finding.todo.task}: {finding.reason}" for finding in found if not finding.ok)
+    failures = (f"{finding.todo.task}: {finding.reason}" for finding in found if not finding.ok)
+    warnings = tuple(dict.fromkeys((*view.warnings, *failures)))
     is_degraded = any(finding.broke for finding in found)
     refused = all(not finding.ok and (finding.record.error or {}).get("code") == "forbidden" for finding in found)
     if len(found) == 1 or view.agent.response_mode == "fallback-only":
@@ -123,7 +124,7 @@ def _failed(found: Sequence[Finding], view: RunView, ports: Ports, *, italian: b
     last = found[-1]
     error = {"message": last.reason, "reason": str((last.record.error or {}).get("code") or "step_failed"),
              "failure_type": "steps_failed", **_counts(view, found)}  # fmt: skip
-    told = _told(results.in_words(found, italian=italian), found, ports, degraded=True)
+    told = _told(results.in_words(found, italian=italian), found, ports, view.warnings, degraded=True)
     return Final(told.text, told.outputs, False, False, True, ports.scrub(error), told.warnings)
 
 

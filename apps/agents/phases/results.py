@@ -50,10 +50,8 @@ def findings(view: RunView, *, before: int | None = None) -> list[Finding]:
     for index, todo in enumerate(view.todos):
         if before is not None and index >= before:
             break
-        record = latest.get(index)
-        if record is None or todo.kind == "reflect" or _made_good(view, index, latest):
-            continue
-        found.append(Finding(todo, record))
+        if index in latest and todo.kind != "reflect" and not _made_good(view, index, latest):
+            found.append(Finding(todo, latest[index]))
     return found
 
 

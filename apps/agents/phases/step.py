@@ -115,8 +115,8 @@ def _answer(view: RunView, todo: Todo, index: int, ports: Ports) -> StepResult:
     output = {"text": text, "model": outcome.answer.instance, "said": is_direct and bool(text), "calls": outcome.calls}
     evidence = tuple(str(call["tool"]) for call in outcome.calls if call["ok"])
     if not text and not any(call["ok"] for call in outcome.calls):
-        error = {"code": "empty_answer", "message": "The model gave no answer."}
-        return StepResult("model.answer", "failed", input_, output, error)
+        nothing = {"code": "empty_answer", "message": "The model gave no answer."}
+        return StepResult("model.answer", "failed", input_, output, nothing)
     if not text:
         output["result"] = [call.get("result") for call in outcome.calls if call["ok"]]
     return StepResult("model.answer", "completed", input_, output, evidence=evidence)
