@@ -65,6 +65,13 @@ def list_runs(
         return list(runs.order_by("-created_at", "-id")[: limit + 1]), total
 
 
+def open_run_ids(tenant_id: UUID, *, limit: int = 1000) -> list[UUID]:
+    """Runs of the tenant that have not ended, whosever they are."""
+    with tenant_scope(tenant_id):
+        runs = AgentRun.objects.filter(tenant_id=tenant_id).exclude(status__in=RUN_TERMINAL)
+        return list(runs.values_list("id", flat=True)[:limit])
+
+
 def list_steps(run: AgentRun) -> list[RunStep]:
     """The steps of a run that the caller was allowed to read, in order; of a step that was repeated, every attempt."""
     with tenant_scope(run.tenant_id):

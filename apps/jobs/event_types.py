@@ -87,7 +87,7 @@ LOG = EventType(
     "log",
     "A line that the handler wants kept.",
     {"message": EventField("text", "The line.")},
-    {"message": "3 open jobs cancelled"},
+    {"message": "3 open jobs and runs cancelled"},
 )
 END = EventType(
     "end",

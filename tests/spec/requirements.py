@@ -263,6 +263,7 @@ TENANTS: dict[str, tuple[str, str]] = {
     "tenants:offboarding-rights": ("R24", "Who has a tenant erased administers the platform, asked again at run time."),
     "tenants:every-table-erased": ("issue 3", "No table with rows of tenants is forgotten by an offboarding."),
     "tenants:history-stays": ("R39", "Jobs and events are deleted with their tenant and at no other time."),
+    "tenants:runs": ("R39", "Runs of a tenant end, are exported and erased with their steps, logs and tapes."),
     "tenants:exports": ("R39", "Exports are read by name only, and each download is on record."),
     "tenants:commands": ("issue 3", "manage.py makes the first tenant and its administrator."),
 }

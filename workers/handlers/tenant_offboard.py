@@ -5,12 +5,14 @@ attempt that dies at any point is finished by the next one, or by a new deletion
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from uuid import UUID
 
 import redis
 
+from apps.agents import run_selectors
+from apps.agents.run_services import cancel_run
 from apps.graph import erasure
 from apps.identity import services as accounts
 from apps.identity.principal import ADMIN_SCOPE, Principal
@@ -23,7 +25,7 @@ from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import find_tenant
 from kernel.errors import ConflictError, ForbiddenError, PlatformError, UnavailableError
 from kernel.redis_client import client
-from kernel.redis_keys import JOBS_CANCEL, JOBS_EVENTS, JOBS_STATE, SESSION
+from kernel.redis_keys import JOBS_CANCEL, JOBS_EVENTS, JOBS_STATE, RUNS_EVENTS, SESSION
 from workers.execution import Execution
 
 ROUND_S = 0.5
@@ -31,7 +33,11 @@ CONFIG_SPREADS_IN_S = 2.0  # until every process refuses the tenant's callers, a
 JOBS_END_WITHIN_S = 180.0
 ERASE_ROUNDS = 3
 # Keys named after a row; other keys of a tenant hold counters and names, and expire by themselves.
-KEYS_OF_ROWS = {"jobs": (JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL), "sessions": (SESSION,)}
+KEYS_OF_ROWS = {
+    "jobs": (JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL),
+    "sessions": (SESSION,),
+    "agent_runs": (RUNS_EVENTS,),
+}
 
 
 class JobsStillRunning(PlatformError):
@@ -50,9 +56,9 @@ def run(job: Execution) -> dict[str, Any]:
     if tenant is None:
         return {"status": "gone already", "tenant_id": str(payload.tenant_id)}
     tenant = services.set_tenant_status(tenant.id, Tenant.Status.DELETING, by=actor)
-    job.report("closing", "callers are refused, jobs are cancelled", percent=0)
+    job.report("closing", "callers are refused, jobs and runs are cancelled", percent=0)
     job.wait(CONFIG_SPREADS_IN_S)
-    _end_jobs(job, actor, tenant.id)
+    _end_work(job, actor, tenant.id)
     job.report("exporting", "everything is written to a file", percent=20)
     export = _export_once(job, actor, tenant)
     job.report("erasing", "rows, keys and accounts are deleted", percent=60)
@@ -74,27 +80,33 @@ def _actor_of(job: Execution) -> Principal:
     return actor
 
 
-def _end_jobs(job: Execution, actor: Principal, tenant_id: UUID) -> None:
-    """Cancel what is open until nothing is."""
+def _end_work(job: Execution, actor: Principal, tenant_id: UUID) -> None:
+    """Cancel jobs and runs that are open until none is."""
     inside = Principal(
         actor.sub, tenant_id, frozenset({"admin"}), frozenset({ADMIN_SCOPE}), home_tenant_id=actor.tenant_id
     )
     deadline = time.monotonic() + JOBS_END_WITHIN_S
     asked: set[UUID] = set()
-    while open_jobs := job_selectors.open_job_ids(tenant_id):
+    while open_work := _open_work(tenant_id):
         if time.monotonic() > deadline:
             raise JobsStillRunning(
-                "Jobs of the tenant are still running. Delete the tenant again when they have ended."
+                "Jobs or runs of the tenant are still under way. Delete the tenant again when they have ended."
             )
-        for job_id in open_jobs:
+        for cancel, work_id in open_work:
             job.checkpoint()
             try:
-                cancel_job(inside, job_id)
-                asked.add(job_id)
+                cancel(inside, work_id)
+                asked.add(work_id)
             except ConflictError:
                 continue  # changing hands: the next round asks again
         job.wait(ROUND_S)
-    job.log(f"{len(asked)} open jobs cancelled")
+    job.log(f"{len(asked)} open jobs and runs cancelled")
+
+
+def _open_work(tenant_id: UUID) -> list[tuple[Callable[[Principal, UUID], Any], UUID]]:
+    """What is open, with how it is cancelled; jobs first, for an agent.run job takes its run along."""
+    jobs, runs = job_selectors.open_job_ids(tenant_id), run_selectors.open_run_ids(tenant_id)
+    return [*((cancel_job, job_id) for job_id in jobs), *((cancel_run, run_id) for run_id in runs)]
 
 
 def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, Any]:
