@@ -12,6 +12,8 @@ from typing import Any
 import neo4j
 from neo4j.graph import Node, Path, Relationship
 
+from apps.graph.engines.arcadedb import ArcadeDB
+from apps.graph.laying import statements
 from devkit.datadir import DevkitError
 
 A = "11111111-aaaa-4aaa-8aaa-111111111111"
@@ -74,13 +76,19 @@ def edges_among(count: int) -> Iterator[tuple[int, str, int, dict[str, Any]]]:
 
 
 def fill(session: neo4j.Session, *, with_others: bool) -> None:
-    """A's data first, so that they lie in both graphs alike; then the others'."""
+    """The indexes of the platform; A's data, so that they lie in both graphs alike; then the others'."""
+    for text in statements(ArcadeDB()):
+        if any(f"(n:{label})" in text for label in ("User", "Task", "Blast", "File", "Institution")):
+            session.run(text).consume()
     own = nodes_of(A, "a", spoiled=False)
     _create(session, own)
     _connect(session, "a", "a", ((one, kind, other, {**more, "tenant_id": A}) for one, kind, other, more in
                                  edges_among(4)))  # fmt: skip
+    tool = "CREATE (n:Tool {uid: $uid, tenant_id: $tenant, size: $size})"  # a label without an index
+    session.run(tool, uid="a-tool", tenant=A, size=2).consume()
     if not with_others:
         return
+    session.run(tool, uid="b-tool", tenant=B, size=0).consume()
     _create(session, nodes_of(B, "b", spoiled=True))
     _create(session, nodes_of(None, "n", spoiled=True))
     for number, tenant in enumerate(ALMOST_A):

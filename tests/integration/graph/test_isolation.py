@@ -53,6 +53,8 @@ EXPOSED = [
     "MATCH (f:File) RETURN sum(coalesce(f.size, 0)) AS s",
     "MATCH (f:File) WHERE 10 / f.size > 3 RETURN f.uid AS x",
     "MATCH (f:File) RETURN 10 / f.size AS x",
+    "MATCH (t:Tool) WHERE 10 / t.size > 3 RETURN t.uid AS x",
+    "MATCH (f:File) WHERE f.uid IN ['b-4', 'a-4'] AND 10 / f.size > 0 RETURN f.uid AS x",
     "MATCH (t:Task) WHERE t.duration_s * 2 > 3 RETURN t.uid AS x",
     "MATCH (u:User) RETURN u {.*} AS m, properties(u) AS p",
     "MATCH (u:User) RETURN u.uid AS x ORDER BY u.uid DESC LIMIT 3",
@@ -183,7 +185,7 @@ def test_the_proof_turns_red_when_a_part_of_the_rewriting_is_missing(
 def test_the_proof_turns_red_when_conditions_that_can_fail_are_not_guarded(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = "MATCH (f:File) WHERE 10 / f.size > 3 RETURN f.uid AS x"
+    text = "MATCH (t:Tool) WHERE 10 / t.size > 3 RETURN t.uid AS x"
     monkeypatch.setattr(tenant, "guarded", lambda where, *rest: [] if where is None else [where])
 
     alone, among = asked(graphs, inspect(text, {}, tenant_id=A))
