@@ -10,9 +10,11 @@ from psycopg.rows import dict_row
 
 from apps.identity.principal import Principal
 from apps.jobs import ledger, mirror
+from apps.jobs.event_types import STATUS
 from apps.jobs.ledger import NewEvent, Outcome
 from apps.jobs.models import Job, JobEvent
 from kernel import engine_db
+from kernel.clock import iso
 from kernel.tenant_context import tenant_scope
 
 NO_HANDLER = "parked"  # a type that no worker takes and no sweeper looks for
@@ -38,7 +40,9 @@ def make_row(principal: Principal, *, type_name: str = NO_HANDLER, **columns: An
             job_created_at=job.created_at,
             tenant_id=principal.tenant_id,
             event_type="status",
-            event_json={"job_id": str(job.id), "from": None, "to": "queued", "status": "queued"},
+            event_json=STATUS.data(
+                job_id=str(job.id), **{"from": None}, to="queued", status="queued", timestamp=iso(job.created_at)
+            ),
             created_at=Now(),
         )
     return job.id
