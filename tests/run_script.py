@@ -1,12 +1,12 @@
 """Phases that follow a script instead of thinking, for runs whose every step must be known beforehand.
 
-``celery -A workers worker -I tests.run_script`` loads it into a worker. A prompt ``script {...}`` is then carried by the
-real tasks, with the real row, lease and ledger, and only the four phase functions are these:
+``celery -A workers worker -I tests.run_script`` loads it into a worker. A prompt ``script {...}`` is then carried by
+the real tasks, with the real row, lease and ledger, and only the four phase functions are these:
 
     {"steps": 6, "ms": 100}              six steps that wait 100 ms each
     "effects": true                      each step leaves a line in run_effects, when it begins and when it is done
     "nap": [2]                           step 2 waits without looking up
-    "do": {"3": "kill"}                  step 3 kills its worker, or: spin, block, bug, fail, retry, forbid, exhaust, more
+    "do": {"3": "kill"}                  step 3 kills its worker; spin, block, bug, fail, retry, forbid, exhaust, more
     "say_ms": 0                          finalize says its answer in pieces, one each so many ms
     "fails": 2                           retry fails so often before it works
 
@@ -18,7 +18,6 @@ import hashlib
 import json
 import os
 import signal
-import threading
 import time
 from typing import Any
 
@@ -42,7 +41,6 @@ GRANT SELECT, INSERT ON run_effects TO cineca_engine;
 LINE = "INSERT INTO run_effects (run_id, index, attempt, what, pid) VALUES (%s, %s, %s, %s, %s)"
 BLOCK_S = 60.0
 _real = (course.classify, course.plan_run, course.step, course.finalize)
-_local = threading.local()
 
 
 def script_of(view: RunView) -> dict[str, Any] | None:
@@ -68,14 +66,10 @@ def leave_effect(view: RunView, index: int, what: str, ports: Ports) -> None:
     """Write a line outside, trying again while PostgreSQL is away."""
     while True:
         try:
-            if getattr(_local, "connection", None) is None:
-                _local.connection = engine_db.connect("run effects", connect_timeout=2)
-            _local.connection.execute(LINE, [view.run_id, index, view.attempt, what, os.getpid()])
+            with engine_db.connect("run effects", connect_timeout=2) as connection:
+                connection.execute(LINE, [view.run_id, index, view.attempt, what, os.getpid()])
             return
         except psycopg.OperationalError:
-            if getattr(_local, "connection", None) is not None:
-                _local.connection.close()
-            _local.connection = None
             ports.checkpoint()
             time.sleep(0.1)
 
@@ -154,7 +148,8 @@ def _do(script: dict[str, Any], view: RunView, index: int) -> StepResult | None:
 
 def _tries(view: RunView, index: int) -> int:
     sql = "SELECT count(*) FROM run_effects WHERE run_id = %s AND index = %s AND what = 'begun'"
-    return int(_local.connection.execute(sql, [view.run_id, index]).fetchone()[0])
+    with engine_db.connect("run effects") as connection:
+        return int(connection.execute(sql, [view.run_id, index]).fetchone()[0])
 
 
 def _wait(seconds: float, ports: Ports) -> None:

@@ -15,7 +15,7 @@ from celery.canvas import Signature
 
 from apps.agents.states import CLASSIFY, PLAN, STEP
 from kernel.task_names import TaskName
-from workers.runs.core import Done
+from workers.runs.core import NOTHING, Done
 from workers.runs.course import perform
 
 
@@ -31,7 +31,22 @@ def rest_of(run_id: UUID | str, phase: str, index: int, todos: int) -> Signature
 
 def go(task: Task, run_id: str, phase: str, index: int = 0) -> None:
     """Do one phase or step in a task of Celery; then its chain goes on, is replaced, or ends."""
-    follow(task, run_id, perform(task.app.runs, UUID(run_id), phase, index))
+    known = run_id_of(run_id)
+    follow(task, run_id, perform(task.app.runs, known, phase, index) if known else NOTHING)
+
+
+def start(task: Task, run_id: str) -> None:
+    """Send what the run's row says is still to do."""
+    known = run_id_of(run_id)
+    follow(task, run_id, task.app.runs.where(known) if known else NOTHING)
+
+
+def run_id_of(text: object) -> UUID | None:
+    """None for what no run is called: whoever can write to Redis can put anything there."""
+    try:
+        return UUID(str(text))
+    except ValueError:
+        return None
 
 
 def follow(task: Task, run_id: str, done: Done) -> None:

@@ -6,7 +6,7 @@ Stock kombu would put a JSON envelope there and die on a bare id. This module:
 - puts the id alone when Celery publishes ``jobs.run`` to such a queue, and refuses what an id cannot carry;
 - takes as many ids at once as the engine has room for, with one blocking BLMPOP, and hands each to the consumer as a
   protocol-2 message for ``jobs.run``; a JSON envelope of a stock producer, or {"job_id": ...}, is understood too;
-- sets what is none of these aside on ``jobs:dead``, with a log line and a counter;
+- sets what is none of these, or no message at all, aside on ``jobs:dead``, with a log line and a counter;
 - keeps no ``unacked`` record: the lease on the job's row is what recovers a job.
 
 All other queues are stock kombu. Written against kombu 5.7; tests/integration/test_transport.py fails when the parts
@@ -190,7 +190,7 @@ class Channel(stock.Channel):
             if is_job_queue(queue):
                 self._deliver_job(queue, item)
             else:
-                self.connection._deliver(loads(bytes_to_str(item)), queue)
+                self._deliver_stock(queue, item)
             return True
         finally:
             self._in_poll = None  # type: ignore[assignment]
@@ -202,6 +202,20 @@ class Channel(stock.Channel):
             self.set_aside(queue, item, "not_a_job")
         else:
             self.connection._deliver(envelope(queue, job_id), queue)
+
+    def _deliver_stock(self, queue: str, item: bytes) -> None:
+        """What is no message of kombu's would end the consumer, and with it the worker: it is set aside."""
+        try:
+            message = loads(bytes_to_str(item))
+            if not {"delivery_tag", "delivery_info"} <= message["properties"].keys() or not isinstance(
+                message["headers"], dict
+            ):
+                raise KeyError("delivery_tag")
+            str(message["body"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            self.set_aside(queue, item, "not_a_message")
+            return
+        self.connection._deliver(message, queue)
 
     def _get(self, queue: str, timeout: float | None = None) -> dict[str, Any]:
         if not is_job_queue(queue):

@@ -1,4 +1,5 @@
-"""Sessions that were idle too long end; ended ones go after a while. Runs as the engine's role, across tenants."""
+"""Sessions that were idle too long end; ended ones, and ended runs, go after a while. As the engine's role, across
+tenants. With a run go its steps, its log and its tape."""
 
 import structlog
 from django.conf import settings
@@ -12,6 +13,10 @@ BATCH = 1000
 def clean() -> dict[str, int]:
     """Expire and delete, a batch at a time. Safe at any time. Returns how many of each."""
     done = {
+        "runs_deleted": _in_batches(
+            "DELETE FROM agent_runs WHERE id IN (SELECT id FROM agent_runs WHERE status IN ('succeeded', 'failed', "
+            "'cancelled') AND finished_at < now() - make_interval(days => %(run_days)s) LIMIT %(batch)s)"
+        ),
         "expired": _in_batches(
             "UPDATE sessions SET status = 'completed', ended_reason = 'expired', updated_at = now(), "
             "version = version + 1 WHERE id IN (SELECT id FROM sessions WHERE status = 'active' "
@@ -19,7 +24,8 @@ def clean() -> dict[str, int]:
         ),
         "deleted": _in_batches(
             "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE status <> 'active' "
-            "AND updated_at < now() - make_interval(days => %(days)s) LIMIT %(batch)s)"
+            "AND updated_at < now() - make_interval(days => %(days)s) AND NOT EXISTS (SELECT 1 FROM agent_runs "
+            "WHERE agent_runs.session_id = sessions.id) LIMIT %(batch)s)"
         ),
     }
     log.info("sessions_cleaned", **done)
@@ -28,9 +34,10 @@ def clean() -> dict[str, int]:
 
 def _in_batches(sql: str) -> int:
     total = 0
+    values = {"batch": BATCH, "days": settings.SESSION_RETENTION_DAYS, "run_days": settings.JOB_RETENTION_DAYS}
     while True:
         with engine_db.cursor() as cursor:
-            cursor.execute(sql, {"batch": BATCH, "days": settings.SESSION_RETENTION_DAYS})
+            cursor.execute(sql, values)
             total += cursor.rowcount
             if cursor.rowcount < BATCH:
                 return total

@@ -80,8 +80,9 @@ WITH stuck AS MATERIALIZED (
 # An agent.run job that was cancelled while it waited, lost its worker too often or ran out of time takes its run along.
 ORPHANS = f"""
 WITH orphans AS MATERIALIZED (
-    SELECT agent_runs.id, agent_runs.status AS was FROM agent_runs JOIN jobs ON jobs.id = agent_runs.job_id
-    WHERE agent_runs.status IN ('queued', 'running') AND jobs.status IN ('failed', 'cancelled')
+    SELECT agent_runs.id, agent_runs.status AS was FROM agent_runs LEFT JOIN jobs ON jobs.id = agent_runs.job_id
+    WHERE agent_runs.status IN ('queued', 'running') AND agent_runs.job_id IS NOT NULL
+        AND (jobs.id IS NULL OR jobs.status IN ('failed', 'cancelled'))
     ORDER BY agent_runs.id FOR UPDATE OF agent_runs SKIP LOCKED LIMIT {BATCH}
 ), moved AS (
     UPDATE agent_runs SET status = 'cancelled', token = token + 1, lease_until = NULL, lease_owner = NULL,

@@ -32,9 +32,9 @@ def worker_metrics_port() -> int:
 
 @pytest.fixture(scope="session")
 def worker(spawn: Callable[..., Any], api_url: str, worker_metrics_port: int) -> Any:
-    """A running worker for all job types."""
+    """A running worker for all job types, and for runs; those whose prompt is a script follow it."""
     process = spawn(
-        "celery", "-A", "workers", "worker", "--hostname", "shared@test",
+        "celery", "-A", "workers", "worker", "--hostname", "shared@test", "-I", "tests.run_script",
         name="worker", AGENTIC_METRICS_PORT=str(worker_metrics_port),
     )  # fmt: skip
     heartbeats = WorkerHeartbeat.objects.filter(worker__startswith="shared@test")

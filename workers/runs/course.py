@@ -203,7 +203,7 @@ def _finalize(work: Work) -> Change:
         "error": None if final.succeeded else dict(final.error or {"reason": "failed", "message": final.text[:500]}),
         "refused": final.refused,
         "degraded": final.degraded,
-        "warnings": list(final.warnings),
+        "warnings": list(dict.fromkeys((*work.view.warnings, *final.warnings))),
         "used_fallback": spent["used_fallback"],
         "metrics": total,
     }

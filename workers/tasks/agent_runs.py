@@ -1,7 +1,5 @@
 """The tasks of a run. Ids in, nothing out, safe to run twice: a run that is not at the task's place is left alone."""
 
-from uuid import UUID
-
 from celery import Task
 
 from apps.agents.states import CLASSIFY, FINALIZE, PLAN, STEP
@@ -13,7 +11,7 @@ from workers.celery import app
 @app.task(name=TaskName.RUN_START, bind=True)
 def start(self: Task, run_id: str) -> None:
     """A run was accepted, resumed or found: send what is still to do."""
-    canvas.follow(self, run_id, self.app.runs.where(UUID(run_id)))
+    canvas.start(self, run_id)
 
 
 @app.task(name=TaskName.RUN_CLASSIFY, bind=True)
