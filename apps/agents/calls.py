@@ -22,7 +22,9 @@ from kernel.errors import PlatformError, UnavailableError
 from kernel.pii.stream import StreamScrubber
 
 CALL_S = 120.0  # most that one call of a model may take
-EXACT = frozenset({"classify", "plan", "reflect", "summarize"})  # purposes for which a model is asked without chance
+EXACT = frozenset(
+    {"classify", "plan", "reflect", "rewrite", "summarize"}
+)  # purposes for which a model is asked without chance
 
 
 class ModelFailed(CompletionError):

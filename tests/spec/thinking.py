@@ -15,6 +15,7 @@ THINKING: dict[str, tuple[str, str]] = {
     "thinking:tool-data": ("security 103", "What tools and steps gave stays data in every prompt."),
     "thinking:failures": ("SPEC 7.1", "Failures of models, tools and the graph are data of the step."),
     "thinking:reflect": ("SPEC 8 step 1", "A failed step is reflected upon once, and one other way may follow."),
+    "thinking:follow-up": ("issue 6", "A question that leans on its session is made to stand alone for the graph."),
     "thinking:graph-evidence": ("SPEC 8 step 3", "Answers of the graph bring the query, its parameters and its rows."),
     "thinking:finalize-modes": ("SPEC 7.1", "Response modes fallback-only and llm-best-effort; degraded is said."),
     "thinking:refusal-offer": ("SPEC 7.1", "A dangerous wish is refused with an EXPLAIN offer, and the run succeeds."),

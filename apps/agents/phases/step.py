@@ -9,7 +9,7 @@ A step that failed may be followed by one reflection, which may propose one othe
 from collections.abc import Mapping
 from typing import Any
 
-from apps.agents.phases import messages, results, rights, tool_loop, validation
+from apps.agents.phases import followups, messages, results, rights, tool_loop, validation
 from apps.agents.phases.wording import say
 from apps.agents.prompts import texts
 from apps.agents.types import Intent, Ports, RunView, StepResult, Todo
@@ -60,8 +60,9 @@ def step(view: RunView, index: int, ports: Ports) -> StepResult:
 def _graph(view: RunView, todo: Todo, ports: Ports) -> StepResult:
     explain = todo.kind == "explain"
     action = "graph.explain" if explain else "graph.ask"
-    asked = {"question": todo.task, "explain": explain}
-    said = ports.ask_graph(todo.task, explain=explain)
+    question = followups.alone(view, todo.task, ports)
+    asked = {"question": question, "explain": explain}
+    said = ports.ask_graph(question, explain=explain)
     if (error := said.get("error")) is not None:
         return StepResult(action, "failed", asked, None, dict(error))
     if said.get("refused"):

@@ -16,5 +16,6 @@ PLAN = _text("plan")
 ANSWER = _text("answer")
 REFLECT = _text("reflect")
 RESPOND = _text("respond")
+REWRITE = _text("rewrite")
 SUMMARIZE = _text("summarize")
 CATALOGUE: list[dict[str, Any]] = json.loads((_HERE / "catalogue.json").read_text(encoding="utf-8"))["prompts"]

@@ -137,6 +137,30 @@ def test_a_call_that_a_runs_money_does_not_pay_for_is_not_made_by_any_attempt(pr
     assert 0 < total <= 40_000_000
 
 
+@pytest.mark.requirement("budget:tokens")
+def test_models_that_the_graph_asks_are_on_the_runs_books(principal: Principal, stub: Stub) -> None:
+    query = '{"cypher": "MATCH (u:User) RETURN count(u) AS n", "parameters": {}, "explanation": "Users"}'
+    provider = make_provider(principal.tenant_id, f"{stub.url}/v1", max_retries=0)
+    writer = make_instance(provider, f"say:{query}", input_nano_usd=1_000, max_output_tokens=100).instance_name
+    poor = make_view(principal, "x", model=writer, budget=Budget(tokens=10))
+    rich = make_view(principal, "x", model=writer, budget=Budget(tokens=1_000_000))
+    ports = ports_of(rich, principal)
+
+    with pytest.raises(BudgetExhausted):
+        ports_of(poor, principal).ask_graph("Which gizmos were purple in the year of the flood?")
+    answer = ports.ask_graph("Which gizmos were purple in the year of the flood?")
+
+    (row,) = tape_of(rich)
+    with tenant_scope(principal.tenant_id):
+        booked = [call.input_tokens + call.output_tokens for call in LlmCall.objects.filter(run_id=rich.run_id)]
+    spent = ports.spent()
+    assert answer["rows"] == [[0]]
+    assert tape_of(poor) == []
+    assert spent.tokens == row.tokens == sum(booked) > 0
+    assert spent.cost_nano_usd == row.cost_nano_usd > 0
+    assert [call["purpose"] for call in spent.llm] == ["graph"] * len(booked)
+
+
 @pytest.mark.requirement("tape:read-back")
 def test_an_answer_is_paid_once_however_often_its_step_is_done(principal: Principal, model: str) -> None:
     view = make_view(principal, "x", model=model)

@@ -63,12 +63,14 @@ class Scripted:
     called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     reports: list[tuple[str, str]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    history: tuple[Message, ...] = ()
 
     def ports(self) -> Ports:
         return Ports(
             complete=self._complete, ask_graph=self._ask_graph, invoke_tool=self._invoke, tools=self.tools,
             writes=self.writes, report=lambda stage, message: self.reports.append((stage, message)),
-            say=self.heard.append, checkpoint=lambda: None, scrub=lambda value: value, spent=Spent, history=lambda: (),
+            say=self.heard.append, checkpoint=lambda: None, scrub=lambda value: value, spent=Spent,
+            history=lambda: self.history,
         )  # fmt: skip
 
     def _complete(self, messages: tuple[Message, ...], *, purpose: str, **more: Any) -> CompletionResult:
