@@ -17,7 +17,7 @@ DEFINITION = {
 
 def ensure_default_agent() -> bool:
     """Lay the platform's agent `default` where there is none. True when it did; what was changed stays as it is."""
-    if Agent.objects.using(engine_db.ALIAS).filter(tenant_id=None, name=DEFAULT).exists():
+    if Agent.objects.using(engine_db.ALIAS).filter(tenant__isnull=True, name=DEFAULT).exists():
         return False
     try:
         create_agent(tenant_id=None, name=DEFAULT, fields=DEFINITION, by=None)

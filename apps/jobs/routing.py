@@ -27,8 +27,8 @@ JOB_STREAMS = StreamRoutes("v1/jobs/<str:job_id>/events", "ws/jobs/<str:job_id>"
 
 def websocket_routes(gate: Gate, streams: Sequence[StreamRoutes]) -> Application:
     """Every websocket."""
-    sockets = [path(each.socket_route, gate(each.socket.as_asgi(), each.events_route)) for each in streams]
-    return URLRouter([*sockets, re_path(r"", no_such_socket)])  # type: ignore[arg-type]
+    sockets = {each.socket_route: gate(each.socket.as_asgi(), each.events_route) for each in streams}
+    return _router(sockets, no_such_socket)
 
 
 async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,10 +39,14 @@ async def no_such_socket(scope: Scope, receive: Receive, send: Send) -> None:
 
 def with_streams(django: Application, gate: Gate, streams: Sequence[StreamRoutes]) -> Application:
     """Django, with the event streams in front."""
-    routes = [
-        path(each.events_route, _events(django, gate(each.events.as_asgi(), each.events_route))) for each in streams
-    ]
-    return URLRouter([*routes, re_path(r"", django)])  # type: ignore[arg-type]
+    events = {each.events_route: gate(each.events.as_asgi(), each.events_route) for each in streams}
+    return _router({route: _events(django, stream) for route, stream in events.items()}, django)
+
+
+def _router(routes: dict[str, Application], rest: Application) -> Application:
+    """Channels routes what Django's URL patterns were not typed for: ASGI applications."""
+    patterns = [path(route, application) for route, application in routes.items()]  # type: ignore[arg-type]
+    return URLRouter([*patterns, re_path(r"", rest)])  # type: ignore[arg-type]
 
 
 def _events(django: Application, stream: Application) -> Application:
