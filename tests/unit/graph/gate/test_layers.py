@@ -162,3 +162,13 @@ def test_limits_are_whole_numbers_that_are_not_negative(bound: str) -> None:
         inspect(f"MATCH (n) WITH n LIMIT {bound} RETURN n", given, tenant_id=TENANT)
 
     assert refused.value.layer == "rows"
+
+
+@pytest.mark.requirement("gate:shortest")
+def test_what_runs_is_the_same_text_on_every_server() -> None:
+    text = "MATCH p = shortestPath((a:User {user_id: '1'})-[*..4]-(b:File {file_id: '2'})) RETURN length(p) AS l"
+
+    texts = {inspect(text, {}, tenant_id=TENANT, dialect=dialect).text for dialect in ("opencypher", "memgraph")}
+
+    assert len(texts) == 1
+    assert "BFS" not in texts.pop()
