@@ -62,6 +62,7 @@ def _follow(job: Execution, run_id: UUID) -> None:
         if last_seq > told:
             for _, progress in run_jobs.progress_after(job.tenant_id, run_id, told):
                 job.report(progress["stage"], progress["message"], progress["percent"])
+                job.flush(float("inf"))  # the run's log holds at most ten a second already, and every stage counts
             told = last_seq
         if has_ended:
             return
