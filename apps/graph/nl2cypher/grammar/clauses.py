@@ -122,7 +122,11 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
                 yield from _link_to(read, thing, verb, after, negated, agent="target")
             continue
         if roads.may_be_done(thing.label, verb) and verb != "WORK":
-            for _, start in read.take(after, "BY", "AT", "ASINPUT"):
+            for by, start in read.take(after, "BY", "AT", "ASINPUT"):
+                if by.kind == "BY" and _is_group(read, start):
+                    noun = read.lattice.pieces[start].word
+                    read.object_to(start + 1, f"Say by which {noun}, by a {noun}, or per {noun}.")
+                    continue
                 yield from _link_to(read, thing, verb, start, negated, agent="target")
                 if verb == "RUN":
                     yield from _name_as(read, thing, start, "User", verb, negated)
@@ -160,6 +164,13 @@ def _link_to(read: Reader, thing: Thing, verb: str, at: int, negated: bool, agen
             continue
         for made in read.attempt(end, linked, thing, target, verb, quantity, number):
             yield made, end
+
+
+def _is_group(read: Reader, at: int) -> bool:
+    """Whether a bare singular noun stands here, without an article, a name or anything said of it."""
+    things = read.things(at)
+    bare = all(thing.bare and thing.kind is None and not thing.plural for thing, _ in things)
+    return bool(things) and bare and not read.lattice.pieces[at].indefinite
 
 
 def _no_deed(subject: Thing, verb: str, patient: Thing) -> str:
@@ -247,8 +258,7 @@ def _prepositions(read: Reader, thing: Thing, at: int) -> Found:
             for made in read.attempt(end, linked, thing, target, None, "some", 0):
                 yield made, end
     for _, start in read.take(at, "BY"):
-        targets = read.things(start)
-        if targets and all(target.bare and not target.plural for target, _ in targets):
+        if _is_group(read, start):
             continue  # "tasks by user" asks for groups
         if thing.label != "Task":
             for target, end in read.things(start):

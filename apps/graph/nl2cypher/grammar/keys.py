@@ -27,8 +27,8 @@ def keys(read: Reader, thing: Thing, at: int, *, one: bool = False) -> Iterator[
             yield found, end
     for tag, end in read.take(at, "NOUN"):
         for other in read.attempt(end, phrases.noun_thing, tag):
-            if one and other.plural:
-                continue
+            if one and (other.plural or read.lattice.pieces[at].indefinite):
+                continue  # "by users", "by a user"
             found = key_of(thing, other, None)
             if found is None:
                 read.object_to(end, no_road(thing.label, other.label, None))

@@ -2,7 +2,7 @@
 
 import calendar
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import product
 from typing import Any
@@ -101,7 +101,8 @@ def _without_fillers(raw: list[Piece]) -> list[Piece]:
                 at += len(phrase)
                 break
         else:
-            kept.append(raw[at])
+            follows_article = at > 0 and raw[at - 1].word in ("a", "an", "any")
+            kept.append(replace(raw[at], indefinite=follows_article))
             at += 1
     while kept and kept[-1].text == ",":
         kept.pop()
@@ -125,7 +126,7 @@ def _corrected(kept: list[Piece]) -> tuple[list[Piece], list[tuple[str, str]]]:
                 right = spelling.slip(one.word[:-1], lexicon.correctable())
         if right is not None:
             corrections.append((one.text, right))
-            one = Piece(right, right, one.kind)
+            one = replace(one, text=right, word=right)
         found.append(one)
     return found, corrections
 

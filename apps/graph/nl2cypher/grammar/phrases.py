@@ -73,7 +73,10 @@ def named(thing: Thing, name: str) -> Thing:
 
 def _before(read: Reader, at: int) -> list[tuple[Before, int]]:
     found: list[tuple[Before, int]] = [((), at)]  # nothing first: a "fasta file" is a noun, no file with that ending
+    nouns_end = max((end for _, end in read.take(at, "NOUN")), default=at)
     for values, end in read.values(at):
+        if end < nouns_end:
+            continue
         found += [((values, *more), last) for more, last in _before(read, end)]
     for tag, end in read.take(at, "ADJ"):
         test = Test(*tag.value)

@@ -18,11 +18,13 @@ _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """``word``: lower case, as the lexicon spells; ``text``: as written, without quotes."""
+    """``word``: lower case, as the lexicon spells; ``text``: as written, without quotes. ``indefinite``: "a" or "any"
+    stood before it."""
 
     text: str
     word: str
     kind: str
+    indefinite: bool = False
 
     @property
     def quoted(self) -> bool:

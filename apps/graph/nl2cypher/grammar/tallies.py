@@ -66,6 +66,8 @@ def groups(read: Reader, at: int) -> Meanings:
         for thing, after in [*read.things(counted), *_counted_nouns(read, counted)]:
             for there in _before_key(read, after):
                 for word, start in read.take(there, "PER", "BYKEY"):
+                    if word.text == "by" and there and read.starts(there - 1, "VERB"):
+                        continue  # "read by task" tells who, if not which
                     for key, end in keys(read, thing, start, one=word.text == "by"):
                         yield from rankings.ordered_groups(read, thing, key, end)
             for do in read.after(after, "DO", "BE"):

@@ -1,14 +1,17 @@
 """Questions without a model: what is understood, what is refused, and that nothing is guessed."""
 
+import random
 import time
 
 import pytest
 
 from apps.graph import schema
 from apps.graph.gate.check import inspect
+from apps.graph.nl2cypher.grammar import spelling
 from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY
 from apps.graph.nl2cypher.grammar.roads import road
 from apps.graph.nl2cypher.grammar.understanding import NotUnderstood, Understood, understand
+from apps.graph.nl2cypher.scoring import spoken_of
 
 
 def cypher_of(question: str) -> tuple[str, dict[str, object]]:
@@ -127,6 +130,41 @@ def test_what_the_schema_does_not_have_is_said(question: str, why: str) -> None:
 )  # fmt: skip
 def test_what_could_be_meant_in_several_ways_or_in_none_is_refused(question: str) -> None:
     assert refusal_of(question).reason
+
+
+NOUNS = [(words[0], name) for name, words in VOCABULARY["nouns"].items()]
+PROPERTIES = [words[0] for words in VOCABULARY["properties"].values()]
+SAID = ["run by {}", "that ran {}", "produced by {}", "that used {}", "with {}", "without {}", "with more than 3 {}",
+        "of {}", "with the most {}", "per {}", "by {}", "and {}", "of {} in Italy", "that {} produced"]  # fmt: skip
+OPENINGS = ["how many", "list", "which", "is there any", "the 5 largest", "top 3", "number of", "average {} of",
+            "different {} of", "failed", "human", "csv", ""]  # fmt: skip
+
+
+def made_up(dice: random.Random) -> tuple[str, set[str]]:
+    """A sentence of the right words in an order of chance, and the labels that it names."""
+    named = [dice.choice(NOUNS) for _ in range(dice.randint(1, 3))]
+    opening = dice.choice(OPENINGS).format(dice.choice(PROPERTIES))
+    first, *others = (spelling.plural(noun) if dice.random() < 0.7 else noun for noun, _ in named)
+    said = " ".join(dice.choice(SAID).format(noun) for noun in others)
+    last = dice.choice(["", "", f"whose {dice.choice(PROPERTIES)} is missing", f"sorted by {dice.choice(PROPERTIES)}"])
+    return f"{opening} {first} {said} {last}", {name for _, name in named}
+
+
+@pytest.mark.requirement("asking:no-other-label")
+def test_no_label_of_a_question_is_lost_and_whatever_is_understood_passes_the_gate() -> None:
+    dice = random.Random(5)
+    understood = 0
+
+    for _ in range(600):
+        question, labels = made_up(dice)
+        found = understand(question)
+        if isinstance(found, Understood):
+            understood += 1
+            spoken, _ = spoken_of(found.cypher)
+            assert labels <= spoken, (question, found.cypher)
+            assert inspect(found.cypher, found.parameters, tenant_id="t").columns
+
+    assert understood > 40
 
 
 def test_values_never_stand_in_the_text() -> None:
