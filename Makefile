@@ -25,7 +25,7 @@ status: installed ## which processes are up
 	@$(BIN)/python -m devkit status
 
 test: check ## the checks, then every test on real servers
-	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests
 
 check: installed-dev ## format, lint, types, import contracts, architecture, migrations
 	$(BIN)/ruff format --check .

@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NEEDS_NO_SERVER = ("tests/architecture", "tests/unit", "tests/spec")
 LOG_LINES_SHOWN = 40
+WORKERS_NEED_SERVERS = "TESTS_NEED_SERVERS"
 _state: dict[str, Any] = {}
 
 
@@ -28,7 +29,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _needs_servers() -> bool:
-    """Whether this run has tests that talk to servers. Asked before pytest has parsed its arguments."""
+    """Whether this process runs tests that talk to servers. Asked before pytest has parsed its arguments.
+
+    With ``-n`` the first process runs none itself; each of the others has servers of its own.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return os.environ[WORKERS_NEED_SERVERS] == "yes"
+    needed = _are_servers_needed()
+    if any(argument.startswith(("-n", "--numprocesses")) for argument in sys.argv):
+        os.environ[WORKERS_NEED_SERVERS] = "yes" if needed else "no"
+        return False
+    return needed
+
+
+def _are_servers_needed() -> bool:
     paths = [argument for argument in sys.argv[1:] if argument.startswith("tests")]
     idle = {"--collect-only", "--help", "-h", "--version", "--markers", "--fixtures"} & set(sys.argv)
     return not idle and not (paths and all(path.startswith(NEEDS_NO_SERVER) for path in paths))
@@ -69,13 +83,15 @@ def _prepare() -> None:
 _prepare()
 
 
-def pytest_terminal_summary(terminalreporter: Any, exitstatus: int) -> None:
-    """What the platform's processes said, when a test failed."""
-    if exitstatus and "home" in _state:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """What the platform's processes said lately, with each test that failed."""
+    report = yield
+    if report.failed and "home" in _state:
         for log in sorted(Path(_state["home"]).glob("*.log")):
             lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
-            terminalreporter.section(log.name)
-            terminalreporter.write_line("\n".join(lines))
+            report.sections.append((log.name, "\n".join(lines)))
+    return report
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
