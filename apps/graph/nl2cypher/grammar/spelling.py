@@ -13,6 +13,7 @@ _PIECE = re.compile(
     r"""|(?P<number>(?<![\w.])-?\d{1,3}(?:,\d{3})+(?![\w,])|(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.-]*\w))"""
     r"""|(?P<word>[^\W_][\w.@:/+*-]*[\w+*]|[^\W_]|_\w+)|(?P<sign><=|>=|<>|!=|[<>=,])""",
 )
+_NOT = re.compile(r"\b(do|does|did|is|are|was|were|has|have|had)n['’]t\b", re.IGNORECASE)
 _POSSESSIVE = re.compile(r"(?<=\w)['’]s\b")
 
 
@@ -34,6 +35,7 @@ class Piece:
 def pieces(text: str) -> list[Piece]:
     """The words, numbers, quoted texts and signs, in order; other punctuation is nothing."""
     found = []
+    text = _NOT.sub(r"\1 not", text)
     for match in _PIECE.finditer(_POSSESSIVE.sub(" 's ", text).replace(" 's ", " _s ")):
         kind, written = str(match.lastgroup), match.group()
         plain = written[1:-1] if kind == "quoted" else written
