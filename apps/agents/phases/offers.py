@@ -10,7 +10,7 @@ from apps.llm.language import words
 
 _DESTRUCTIVE = re.compile(
     r"\b(?:detach\s+delete|delet(?:e|ed|es|ing)|remov(?:e|ed|es|ing)|eras(?:e|ed|ing)|drop(?:ped|s)?|wiped?|destroy(?:ed)?"
-    r"|purged?|truncated?|clear(?:ed)?|reset|export(?:ed)?|dump(?:ed)?|overwrite|nuke"
+    r"|purged?|truncated?|clear(?:ed)?|reset|export(?:ed)?|dump(?:ed)?|overwrite|nuke|get\s+rid\s+of|throw\s+away|empty|flush"
     r"|cancella\w*|elimina\w*|rimuov\w*|distrugg\w*|svuota\w*|azzera\w*|esporta\w*|scarica\w*)\b(?:\s+out)?",
     re.IGNORECASE,
 )
@@ -26,7 +26,8 @@ _EXPLAINING = re.compile(
     r"|spieg\w+|mostra\w*|descriv\w+|how|come|what|che\s+cosa|cosa)?\s*(?:"
     r"(?:how|come)\s+(?:would\s+you|you\s+would|do\s+you|you|to|would\s+i|si\s+farebbe\s+a|si)?\s*|"
     r"(?:would\s+(?:you|happen\s+if\s+(?:i|we|you|somebody))|happens\s+if\s+(?:i|we|you)|succede(?:rebbe)?\s+se)\s+|"
-    r"(?:the\s+)?(?:query|plan)\s+(?:that|which|to|for|of)\s+|la\s+query\s+(?:che|per)\s+|)",
+    r"(?:the\s+)?(?:cypher(?:\s+query)?|query|plan)\s+(?:that|which|to|for|of|would|plan\s+(?:for|of))\s+"
+    r"|la\s+query\s+(?:che|per)\s+|(?:expensive|costly)\s+would\s+it\s+be\s+to\s+|)",
     re.IGNORECASE,
 )
 _PLAIN_VERBS = {
@@ -37,7 +38,7 @@ _PLAIN_VERBS = {
 }  # fmt: skip
 _CYPHER = re.compile(r"\b(?:optional\s+)?match\s*\(.{1,20000}?\breturn\b[^`]*", re.IGNORECASE | re.DOTALL)
 _NOT_RUN = re.compile(
-    r"[,;]?\s*\b(?:without\s+(?:running|executing)\s*(?:it|anything|the\s+query)?|but\s+(?:do\s+not|don't)\s+(?:run|execute)"
+    r"[,;]?\s*\b(?:without\s+(?:running|executing)\s*(?:it|anything|the\s+query)?|(?:but\s+)?(?:do\s+not|don't|never)\s+(?:run|execute)"
     r"\s*(?:it)?|senza\s+eseguir\w+(?:\s+nulla)?|ma\s+non\s+eseguir\w+|dry[- ]run)\b",
     re.IGNORECASE,
 )

@@ -22,8 +22,8 @@ _BASE64 = re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/_-]{16,4000}={0,2}(?![\w+/=-])")
 _FENCE = re.compile(r"```[^\n`]{0,40}+\n?+([^`]*+)(?:```|\Z)")
 _QUOTED = re.compile(r"\"[^\"\n]{3,4000}\"|«[^»\n]{3,4000}»|“[^”\n]{3,4000}”|`[^`\n]{3,4000}`")
 _ABOUT_TEXT = words.term_set(
-    "summarize translate classify rewrite proofread correct paraphrase extract reword spellcheck format riscrivi"
-    " correggi"
+    "summarize translate classify rewrite rephrase shorten polish proofread correct paraphrase extract reword"
+    " spellcheck format riscrivi riformula correggi"
 )
 DECODED_MAX = 4
 

@@ -47,9 +47,24 @@ _DANGEROUS_TEXT = re.compile(
     r"\bdetach\s+delete\b|\bdrop\s+(?:the\s+)?(?:database|graph|table|schema|tenant|user|all|everything)\b"
     r"|\btruncate\b|\brm\s+-rf?\b"
     r"|\bshut\s*down\b|\bspegni\b|\bkill\s+(?:all|every|the\s+(?:server|database|cluster))\b|\bload\s+csv\b"
-    r"|\b(?:match\s*\(.{0,200}\bdelete\b)|\bfactory\s+reset\b|\b(?:export|dump|esporta|scarica)\s+(?:all"
+    r"|\b(?:match\s*\(.{0,200}\bdelete\b)|\bfactory\s+reset\b|\b(?:export|dump|download|esporta|scarica)\s+(?:all"
     r"|everything|the\s+(?:whole|entire)"
     r"|tutti|tutte|tutto|l'intero|l'intera)\b|\bwhile\s+true\b|\b(?:forever|per sempre|endlessly|all'infinito)\b",
+    re.IGNORECASE,
+)
+# Words that ask for destruction by themselves, as a command: not "how do enzymes destroy proteins?".
+_RUINOUS = re.compile(
+    r"^(?!\W*(?:how|why|what|which|who|when|where|does|do|is|are|come|perché|cosa|quali?)\b)"
+    r".{0,400}?\b(?:nuke|wipe(?:\s+out)?|obliterat\w+|annihilat\w+|destroy|purge|raze|rm|get(?:ting)?\s+rid\s+of"
+    r"|throw\s+(?:away|out)|clean\s+out|blow\s+away|make\s+\w+(?:\s+\w+){0,3}\s+disappear|sbarazza\w*|fai\s+piazza\s+pulita"
+    r"|distrugg\w+|rad(?:i|ere)\s+al\s+suolo)\s+\S+",
+    re.IGNORECASE | re.DOTALL,
+)
+_EMPTIES = re.compile(
+    r"\b(?:empty|flush|blank)\s+(?:out\s+)?(?:the|all|every|this|that|our|my)\s+(?:\w+\s+){0,2}(?:database|graph|table|tables"
+    r"|bucket|buckets|tenant|queue|queues|store|index|audit|log|logs|everything)\b"
+    r"|\b(?:kill|stop|cancel|terminate|abort)\s+(?:all|every|everything)\b"
+    r"|\b(?:want|wish|need|like|voglio|vorrei)\b.{0,60}\b(?:gone|deleted|removed|erased|wiped|cancellat\w+|eliminat\w+)\b",
     re.IGNORECASE,
 )
 # Bulk deletion in the other languages of our users' neighbours: French, Spanish, Portuguese, German.
@@ -59,7 +74,16 @@ _DANGEROUS_ABROAD = re.compile(
     r"|la\s+base|le\s+graphe|el\s+grafo|die\s+datenbank|den\s+graphen)\b",
     re.IGNORECASE,
 )
+# A question about what was destroyed, or how: it asks for nothing to be.
+_ASKS_ABOUT = re.compile(
+    r"^\W*(?:how\s+(?:do|does|did|are|were|is|was|many|much|often)|which|what|who|when|where|why|whose|were|was|did|have|has"
+    r"|quali|quale|quanti|quante|chi|quando|perché|come\s+(?:fanno|fa))\b(?!.{0,80}\band\s+(?:then\s+)?(?:delete|remove|drop"
+    r"|erase|wipe|purge|destroy)\b)(?!.{0,80}\b(?:e|poi)\s+(?:cancell|elimin))",
+    re.IGNORECASE | re.DOTALL,
+)
 _EXPLAIN = re.compile(
+    r"\b(?:do\s+not|don't|but\s+not)\s+(?:run|execut\w+)\b|\b(?:what|which|quale|che)\s+(?:cypher\s+)?query\b"
+    r"|\b(?:the\s+)?(?:cypher|query)\s+(?:for|to|that|which|per|che)\b|\bhow\s+(?:expensive|costly)\b|"
     r"\bexplain\b|\bspiega\w*\b|\bspiegazione\b|\bwhat\s+would\s+happen\b|\bcosa\s+succede(?:rebbe)?\b"
     r"|\bdry[- ]run\b|\bprofile\b"
     r"|\bwithout\s+(?:running|executing)\b|\bsenza\s+eseguir\w+|\b(?:query|execution)\s+plan\b"
@@ -72,13 +96,30 @@ _EXPLAIN = re.compile(
 _PERMISSION = re.compile(
     r"\bam\s+i\s+(?:allowed|permitted|authori[sz]ed|able|an?\s+admin)|\b(?:may|can)\s+(?:i|we)\b(?!\s+(?:ask|have"
     r"|see|get)\b)|\bwho\s+am\s+i\b"
-    r"|\bwhat\s+(?:am|are)\s+(?:i|we)\s+allowed|\bwho\s+(?:can|may|has)\b|\bposso\b(?!\s+(?:chieder|aver|veder))"
+    r"|\bwhat\s+(?:am|are)\s+(?:i|we)\s+allowed|\bwho\s+(?:can|may|has\s+(?:the\s+)?(?:access|permission|right))\b|\bposso\b(?!\s+(?:chieder|aver|veder))"
     r"|\bchi\s+sono\s+io\b"
-    r"|\bchi\s+(?:può|puo|ha)\b|\bsono\s+autorizzat\w+|\bdo\s+i\s+have\b|\bho\s+(?:il\s+permess|i\s+permess|l'access)",
+    r"|\bchi\s+(?:può|puo|ha\s+(?:il\s+|l'\s*|i\s+)?(?:access|permess|diritt))|\bsono\s+autorizzat\w+|\bdo\s+i\s+have\b|\bho\s+(?:il\s+permess|i\s+permess|l'access)",
+    re.IGNORECASE,
+)
+_PRIVACY = re.compile(
+    r"\b(?:protected|isolated|shielded|kept\s+apart|separat\w+)\s+from\b|\b(?:who|chi)\s+(?:else\s+)?(?:can|may|could|può|puo)\s+"
+    r"(?:see|read|access|vedere|leggere)\b|\b(?:may|can|could|do|posso|possono)\s+(?:i|we|others?|other\s+\w+|altri)?\b.{0,60}"
+    r"\b(?:other|another|somebody\s+else|someone\s+else|altri|altrui)\b.{0,30}\b(?:jobs?|data|runs?|sessions?|files?|dati)\b"
+    r"|\bdenied\b|\b(?:forbidden|unauthori[sz]ed)\b|\bpermesso\s+negato\b",
+    re.IGNORECASE,
+)
+_OF_ROLES = re.compile(
+    r"\b(?:can|may|do|does|are|is|could)\s+(?:an?\s+)?(?:viewers?|operators?|curators?|auditors?|guests?|admins?|administrators?"
+    r"|researchers?|data\s+engineers?)\b",
+    re.IGNORECASE,
+)
+_COMPOSE = re.compile(
+    r"\b(?:write|compose|draft|tell|invent|scrivi|scrivimi|raccontami|inventa)\s+(?:me\s+|us\s+)?(?:an?|some|una?|un')\s*(?:\w+\s+)?"
+    r"(?:haiku|poem|joke|story|song|limerick|essay|e-?mail|letter|tale|riddle|poesia|barzelletta|storia|canzone|lettera)\b",
     re.IGNORECASE,
 )
 _SECURITY_TERMS = words.term_set(
-    "permission role scope access audit policy token login password rbac security"
+    "permission role scope access audit policy token login password credential rbac security"
     " sicurezza compliance gdpr privacy consent consenso isolation isolamento segret secret vulnerabilit"
 )
 _GREETING = re.compile(
@@ -155,6 +196,10 @@ def intent_of(text: str) -> Intent:
         return Intent("ADMIN", 0.9, f"{verbs[0]}, {nouns[0]}")
     if security:
         return Intent("SECURITY", 0.9, security[0])
+    if privacy := _PRIVACY.search(text) or _OF_ROLES.search(text):
+        return Intent("SECURITY", 0.85, privacy.group(0))
+    if composed := _COMPOSE.search(text):
+        return Intent("CHAT", 0.85, composed.group(0))
     if is_greeting(text) or is_about_itself(text):
         return Intent("CHAT", 0.95, "a greeting or a question about me")
     if _READ_CYPHER.search(text):
@@ -180,15 +225,18 @@ def _graph_or_chat(text: str, said: list[str], graph_words: list[str], asks: lis
 
 
 def _danger_in(text: str, said: list[str], meant: set[str]) -> str | None:
-    match = _DANGEROUS_TEXT.search(text) or _DANGEROUS_ABROAD.search(text)
+    match = _DANGEROUS_TEXT.search(text) or _DANGEROUS_ABROAD.search(text) or _EMPTIES.search(text)
     if match:
         return match.group(0)
+    match = _RUINOUS.match(text)
+    if match:
+        return match.group(0)[-60:]
     verb = next((word for word in said if word in _DESTRUCTIVE), None)
     if verb is None:
         return None
     after = said[said.index(verb) + 1 :]
     wide = next((word for word in after if word in _BREADTH or word in _CONTAINERS), None)
-    if wide and not meant & {"index", "constraint"}:
+    if wide and (wide in _BREADTH or not meant & {"index", "constraint"}):
         return f"{verb} {wide}"
     named = any(any(letter.isdigit() for letter in word) for word in after)
     plural = re.search(
@@ -199,6 +247,7 @@ def _danger_in(text: str, said: list[str], meant: set[str]) -> str | None:
     )
     if (
         verb == "delete"
+        and not _ASKS_ABOUT.match(text)
         and plural
         and not named
         and not re.search(r"\b(?:where|with|whose|named|called|from|dove|con|older|che)\b|['\"=]", text, re.I)

@@ -12,7 +12,7 @@ get fetch read retrieve leggi leggere recupera ottieni prendi
 run execute launch esegui eseguire lancia lanciare
 start begin avvia avviare inizia
 stop halt ferma fermare
-cancel abort annulla annullare interrompi
+cancel cancelled canceled abort annulla annullare interrompi
 retry ritenta riprova
 health healthy alive liveness readiness salute sano
 status state stato condizione condition situazione
