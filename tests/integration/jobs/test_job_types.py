@@ -101,9 +101,11 @@ def test_a_long_running_job_takes_its_time_in_steps(api: Api, worker: Any) -> No
 
 
 @pytest.mark.requirement("jobs:handlers")
-def test_an_agent_run_fails_and_says_that_agents_are_not_there_yet(api: Api, worker: Any) -> None:
-    job, _ = run(api, "agent.run", {"prompt": "hello", "user_id": "u", "metadata": {"any": 1}})
+def test_an_agent_run_job_makes_a_run_and_brings_its_answer(api: Api, worker: Any) -> None:
+    job, _ = run(api, "agent.run", {"prompt": "What is 6 * 7?", "user_id": "u", "metadata": {"any": 1}})
 
-    assert job["status"] == "failed"
-    assert job["error"]["reason"] == "agents_not_available"
-    assert "not available" in job["error"]["message"]
+    made = api.get(f"/v1/agent-runs/{job['result']['run_id']}").json
+    assert job["status"] == "finished"
+    assert (job["result"]["status"], made["status"], made["job_id"]) == ("succeeded", "succeeded", job["id"])
+    assert "42" in made["text"]
+    assert made["text"] in job["result"]["output"]["text"]
