@@ -1,5 +1,5 @@
-"""`make tour`: a job, one answer of a language model and a run of an agent from a running platform, shown as they come
-and checked."""
+"""`make tour`: a job, one answer of a language model, one of the graph and a run of an agent from a running platform,
+shown as they come and checked."""
 
 import http.client
 import json
@@ -19,6 +19,8 @@ from devkit.environment import ROOT, child_environment, read_env_file
 QUESTION = {"prompt": "What is 6 * 7, and who are you?"}
 JOB = {"type": "demo", "payload": {"duration_ms": 3000}}
 RUN = {"prompt": "How many users are there, and what is 6 * 7?"}
+GRAPH_QUESTION = {"question": "Which users run the most tasks?", "limit": 5}
+SHOWN_ROWS = 5
 STREAM_SILENCE_LIMIT_S = 40.0  # a heartbeat comes every 15 s
 ANSWER_LIMIT_S = 10.0
 
@@ -42,6 +44,7 @@ def run(data_dir: Path) -> int:
         tour = Tour(variables["AGENTIC_API_URL"], fetch_token(variables))
         tour.walk()
         tour.ask()
+        tour.ask_graph()
         tour.run_agent()
     except (DevkitError, OSError, http.client.HTTPException) as error:
         print(f"The tour failed: {error}", flush=True)
@@ -101,6 +104,21 @@ class Tour:
             f"answered by {answer['provider']} ({answer['model_id']}): {usage['input_tokens']} tokens in, "
             f"{usage['output_tokens']} out, {cost['usd']:.6f} USD ({cost['priced_by']}), {answer['latency_ms']} ms"
         )
+
+    def ask_graph(self) -> None:
+        """One question to the graph, with the query and the rows that its answer stands on."""
+        self.say(f"POST /v1/graph/ask {json.dumps(GRAPH_QUESTION)}")
+        headers = {"Content-Type": "application/json"}
+        answer = self.call("POST", "/v1/graph/ask", 200, json.dumps(GRAPH_QUESTION), headers)
+        if answer["refused"] or not answer["rows"] or not answer["sentence"]:
+            raise TourError(f"the graph gave no answer: {json.dumps(answer)[:500]}")
+        self.say(f"understood by the {answer['source']} as: {answer['reading']}")
+        self.say(f"Cypher: {answer['cypher']}  {json.dumps(answer['parameters'])}")
+        for row in answer["rows"][:SHOWN_ROWS]:
+            self.say(
+                "      " + "  ".join(f"{name}={value}" for name, value in zip(answer["columns"], row, strict=True))
+            )
+        self.say(f"answer: {answer['sentence']}")
 
     def run_agent(self) -> None:
         """One run of the default agent: its phases and steps as lines, its answer piece by piece."""

@@ -19,7 +19,7 @@ def admit(original: str) -> Question:
     if question.destructive:
         alternative = _selecting(question)
         hint = "This is the query that would find what you mean: look at it with EXPLAIN." if alternative else ""
-        hint += " Changes go through an administrator and POST /v1/graph/query with a confirmation."
+        hint += " Changes go through an administrator and POST /v1/graph/changes, with a confirmation."
         raise Refused(Refusal("normalize", "read-only", _ONLY_READS, hint.strip(), alternative))
     if intents.asks_elsewhere(question.text):
         reason = "Every question is about your own tenant's graph; others cannot be asked about."
