@@ -42,5 +42,4 @@ THINKING: dict[str, tuple[str, str]] = {
     "budget:partial": ("issue 6", "A run whose budget is used up brings what it found."),
     "memory:window": ("issue 6", "A prompt carries a session's latest lines within a budget of tokens."),
     "memory:summary": ("issue 6", "Lines beyond the window are in the session's summary, written once."),
-    "memory:lines": ("issue 6", "A run leaves its prompt and its answer in its session."),
 }

@@ -6,11 +6,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from apps.agents.phases import messages
 from apps.agents.prompts import texts
-from apps.agents.types import Final, RunView
 from apps.llm.money import tokens
 from apps.llm.types import Message
 
@@ -72,11 +70,3 @@ def summary_request(summary: str, dropped: Sequence[Line]) -> tuple[Message, ...
     if summary:
         said.insert(0, f"summary: {summary}")
     return Message("system", texts.SUMMARIZE), Message("user", messages.tagged("conversation", "\n".join(said)))
-
-
-def session_lines(view: RunView, final: Final) -> list[dict[str, Any]]:
-    """What a run leaves in its session, as columns of session_steps: the prompt, and the answer in words."""
-    return [
-        {"type": "user", "message": view.prompt},
-        {"type": "assistant", "message": final.text, "output": {"run_id": str(view.run_id)}},
-    ]
