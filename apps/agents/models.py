@@ -37,8 +37,8 @@ class Session(models.Model):
     llm_preferences = models.JSONField(default=dict)
     agent_role = models.CharField(max_length=32, null=True, help_text="A role of the owner's; gives no right.")
     tools = models.JSONField(default=list, help_text="Names of the tools runs may use; empty: all the owner may.")
-    temperature = models.FloatField(default=0.2)
-    max_steps = models.IntegerField(default=8)
+    temperature = models.FloatField(null=True, help_text="Null: the agent's; shown as DEFAULT_TEMPERATURE.")
+    max_steps = models.IntegerField(null=True, help_text="Null: the agent's; shown as DEFAULT_MAX_STEPS.")
     when_busy = models.CharField(
         max_length=16,
         default="enqueue",

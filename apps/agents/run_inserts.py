@@ -37,7 +37,7 @@ WITH session AS (
         tools, temperature, max_steps, when_busy, summary, summary_seq, metadata, expires_at, last_step_id,
         last_step_seq, version, request_hash)
     SELECT %(session_id)s::uuid, %(tenant_id)s::uuid, %(sub)s::text, 'active', '', %(title)s::text, '[]', '{{}}', '[]',
-        0.2, 8, 'enqueue', '', 0, '{{}}', now() + %(idle)s::interval, %(said_id)s::uuid, 1, 1, ''
+        NULL, NULL, 'enqueue', '', 0, '{{}}', now() + %(idle)s::interval, %(said_id)s::uuid, 1, 1, ''
     WHERE %(is_new_session)s
 ), run AS (
     INSERT INTO agent_runs (id, tenant_id, owner_sub, principal_json, session_id, job_id, agent_name, agent_version,

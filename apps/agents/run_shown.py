@@ -58,7 +58,7 @@ def summary_out(run: AgentRun) -> dict[str, Any]:
         "agent_version": run.agent_version,
         "manager": run.agent_name,
         "model": run.request_json.get("model") or run.agent_json.get("model"),
-        "temperature": run.request_json.get("temperature"),
+        "temperature": run.request_json.get("temperature", run.agent_json.get("temperature")),
         "max_steps": run.max_steps,
         "session_id": run.session_id,
         "job_id": run.job_id,

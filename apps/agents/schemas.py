@@ -37,8 +37,8 @@ class SessionCreate(RequestBody):
     tools: list[Identifier] = Field(
         default_factory=list, max_length=100, description="Tools runs may use; empty: all allowed."
     )
-    temperature: float = Field(0.2, ge=0, le=2)
-    max_steps: int = Field(8, ge=1, le=64)
+    temperature: float | None = Field(None, ge=0, le=2, description="Absent: the agent's; shown as 0.2.")
+    max_steps: int | None = Field(None, ge=1, le=64, description="Absent: the agent's; shown as 8.")
     when_busy: WhenBusy = Field("enqueue", description=WHEN_BUSY_HELP)
     metadata: SmallObject = Field(default_factory=dict)
 

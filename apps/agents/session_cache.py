@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.agents.models import Session
+from apps.agents.states import DEFAULT_MAX_STEPS, DEFAULT_TEMPERATURE
 from kernel import signed_cache
 from kernel.clock import iso
 from kernel.redis_keys import SESSION
@@ -24,8 +25,8 @@ def as_document(session: Session) -> dict[str, Any]:
         "llm_preferences": session.llm_preferences,
         "agent_role": session.agent_role,
         "tools": session.tools,
-        "temperature": session.temperature,
-        "max_steps": session.max_steps,
+        "temperature": DEFAULT_TEMPERATURE if session.temperature is None else session.temperature,
+        "max_steps": DEFAULT_MAX_STEPS if session.max_steps is None else session.max_steps,
         "when_busy": session.when_busy,
         "metadata": session.metadata,
         "created_at": iso(session.created_at),

@@ -12,6 +12,7 @@ SESSION_MOVES = Transitions(
         FAILED: frozenset(),
     }
 )
+DEFAULT_TEMPERATURE, DEFAULT_MAX_STEPS = 0.2, 8  # of a session that does not say, as the predecessor showed it
 STEP_TYPES = ("message", "user", "assistant", "tool", "system", "error")
 STEP_STATUSES = ("queued", "running", "completed", "failed", "cancelled")
 

@@ -228,6 +228,21 @@ def test_a_run_without_a_session_begins_one_and_the_next_can_go_on_in_it(api: Ap
 
 
 @pytest.mark.requirement("runs:sessions")
+def test_what_a_session_does_not_say_is_its_agents_to_say(api: Api, admin: Api) -> None:
+    admin.post("/v1/agents", {"name": "brief", "max_steps": 3, "temperature": 0.7})
+    begun = run(api, started(api, agent="brief"))["session_id"]
+    said = api.post("/v1/sessions", {"max_steps": 2, "temperature": 0.1}).json
+
+    silent = run(api, started(api, agent="brief", session_id=begun))
+    spoken = run(api, started(api, agent="brief", session_id=said["id"]))
+    shown = api.get(f"/v1/sessions/{begun}").json
+
+    assert (silent["max_steps"], silent["temperature"]) == (3, 0.7)
+    assert (spoken["max_steps"], spoken["temperature"]) == (2, 0.1)
+    assert (shown["max_steps"], shown["temperature"]) == (8, 0.2)
+
+
+@pytest.mark.requirement("runs:sessions")
 def test_a_session_takes_away_rights_and_tools_of_its_runs(admin: Api, tenant: Tenant) -> None:
     session = admin.post("/v1/sessions", {"agent_role": "admin", "tools": ["graph.query", "cache.get"]}).json
 
