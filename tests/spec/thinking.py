@@ -7,6 +7,7 @@ THINKING: dict[str, tuple[str, str]] = {
     "thinking:no-more-rights": ("security 101", "Neither a prompt nor a model makes a change out of a question."),
     "thinking:missing-right": ("issue 6", "A wish without its right is answered with the right that is missing."),
     "thinking:disguised": ("security 101", "A dangerous wish is seen however it is disguised."),
+    "thinking:bounded": ("security 110", "A prompt of 100 kB of any shape is read within seconds."),
     "thinking:rights": ("SPEC 7.1", "Questions of rights are answered from the table of rights."),
     "thinking:plan-modes": ("SPEC 7.1", "Planning modes full, optional and none ask a model always, sometimes, never."),
     "thinking:plan-parts": ("SPEC 7.1", "A prompt of several parts becomes several todos."),

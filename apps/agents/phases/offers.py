@@ -36,7 +36,8 @@ _PLAIN_VERBS = {
     "conteresti": "quanti sono", "elenca": "elenca",
     "cercheresti": "cerca", "troveresti": "trova", "elencheresti": "elenca", "contare": "quanti sono",
 }  # fmt: skip
-_CYPHER = re.compile(r"\b(?:optional\s+)?match\s*\(.{1,20000}?\breturn\b[^`]*", re.IGNORECASE | re.DOTALL)
+_MATCH = re.compile(r"\b(?:optional\s+)?match\s*\(", re.IGNORECASE)
+_RETURN = re.compile(r"\breturn\b", re.IGNORECASE)
 _NOT_RUN = re.compile(
     r"[,;]?\s*\b(?:without\s+(?:running|executing)\s*(?:it|anything|the\s+query)?|(?:but\s+)?(?:do\s+not|don't|never)\s+(?:run|execute)"
     r"\s*(?:it)?|senza\s+eseguir\w+(?:\s+nulla)?|ma\s+non\s+eseguir\w+|dry[- ]run)\b",
@@ -50,8 +51,9 @@ def explained(wish: str) -> str:
     >>> explained("Explain how you would count the failed tasks, without running it")
     'count the failed tasks'
     """
-    if (query := _CYPHER.search(wish)) is not None:
-        return query.group(0).strip()
+    start = _MATCH.search(wish)
+    if start is not None and _RETURN.search(wish, start.end()):
+        return wish[start.start() :].strip(" `\n")
     text = _NOT_RUN.sub("", " ".join(wish.split())[: _MOST_CHARS * 4])
     rest = _EXPLAINING.sub("", text, count=1).strip(" ,:.?")
     first, _, others = rest.partition(" ")

@@ -145,9 +145,9 @@ _TELLS = re.compile(r"^\W*(?:my|our|i|we|i'm|io|mi|il\s+mio|la\s+mia|noi|sono|la
 _WRITE_CYPHER = re.compile(
     r"\b(?:create|merge)\s*\(|\bmatch\s*\(.{0,300}\b(?:set|remove|create|merge)\b", re.IGNORECASE | re.DOTALL
 )
-_READ_CYPHER = re.compile(
-    r"\b(?:match\s*\(.{0,2000}\breturn\b|call\s+db\.|show\s+(?:indexes|constraints|schema))", re.IGNORECASE | re.DOTALL
-)
+_MATCH = re.compile(r"\bmatch\s*\(", re.IGNORECASE)
+_RETURN = re.compile(r"\breturn\b", re.IGNORECASE)
+_SHOWS = re.compile(r"\bcall\s+db\.|\bshow\s+(?:indexes|constraints|schema)\b", re.IGNORECASE)
 
 
 def is_greeting(text: str) -> bool:
@@ -176,7 +176,7 @@ def intent_of(text: str) -> Intent:
     graph_words = [word for word in said if word in _GRAPH_NOUNS]
     explain = _EXPLAIN.search(text)
     asks_of_graph = bool(set(graph_words) - _PROGRAMS)
-    about_query = danger or asks_of_graph or meant & {"query", "cypher", "plan"} or _READ_CYPHER.search(text)
+    about_query = danger or asks_of_graph or meant & {"query", "cypher", "plan"} or _reads_cypher(text)
     if explain and about_query:
         return Intent("EXPLAIN", 0.95 if danger or meant & {"query", "cypher"} else 0.9, explain.group(0))
     if explain and graph_words:
@@ -202,9 +202,14 @@ def intent_of(text: str) -> Intent:
         return Intent("CHAT", 0.85, composed.group(0))
     if is_greeting(text) or is_about_itself(text):
         return Intent("CHAT", 0.95, "a greeting or a question about me")
-    if _READ_CYPHER.search(text):
+    if _reads_cypher(text):
         return Intent("GRAPH", 0.95, "Cypher that reads")
     return _graph_or_chat(text, said, graph_words, asks)
+
+
+def _reads_cypher(text: str) -> bool:
+    start = _MATCH.search(text)
+    return bool((start and _RETURN.search(text, start.end())) or _SHOWS.search(text))
 
 
 def _graph_or_chat(text: str, said: list[str], graph_words: list[str], asks: list[str]) -> Intent:

@@ -2,11 +2,13 @@
 
 import base64
 import codecs
+import time
 
 import pytest
 
 from apps.agents.phases import catalogue
 from apps.agents.phases.classify import MODEL_CONFIDENCE_MOST, THRESHOLDS, classify
+from apps.agents.phases.plan import plan_run
 from apps.agents.phases.reading import read
 from apps.llm.errors import CompletionError
 from tests.unit.agents.scripted import Scripted, make_view, said
@@ -194,3 +196,17 @@ def test_hidden_characters_are_counted_and_left_out() -> None:
     classify(make_view("hel\u200blo"), script.ports())
 
     assert script.reports == [("classify", "1 invisible characters of the prompt were left out")]
+
+
+@pytest.mark.parametrize(
+    "piece", ["match (", "create (", "I want it gone ", '"a', "x then ", "QUJD", "\u200b", "do not ", "<request>"]
+)
+@pytest.mark.requirement("thinking:bounded")
+def test_a_long_prompt_of_any_shape_is_read_soon(piece: str) -> None:
+    prompt = piece * (100_000 // len(piece))
+    began = time.perf_counter()
+
+    classify(make_view(prompt), Scripted().ports())
+    plan_run(make_view(prompt, intent="EXPLAIN"), Scripted().ports())
+
+    assert time.perf_counter() - began < 3
