@@ -91,7 +91,7 @@ def _answered(view: RunView, found: Sequence[Finding], ports: Ports, *, italian:
     fallback = results.in_words(found, italian=italian)
     failures = (f"{finding.todo.task}: {finding.reason}" for finding in found if not finding.ok)
     warnings = tuple(dict.fromkeys((*view.warnings, *failures)))
-    is_degraded = any(finding.broke for finding in found)
+    is_degraded = any(finding.broke or finding.output.get("degraded") for finding in found)
     refused = all(not finding.ok and (finding.record.error or {}).get("code") == "forbidden" for finding in found)
     if len(found) == 1 or view.agent.response_mode == "fallback-only":
         said = len(found) == 1 and bool(found[0].output.get("said"))

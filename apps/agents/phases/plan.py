@@ -45,12 +45,16 @@ def plan_run(view: RunView, ports: Ports) -> Plan:
     text = read(view.prompt).text
     if intent.missing or intent.category in ("SECURITY", "DANGEROUS"):
         return Plan(_without_model(view, intent, text))
-    requests = requests_of(text)[: view.max_steps]
-    ruled = _by_rules(view, intent, requests or [text], text)
+    ruled = _by_rules(view, intent, requests_of(text) or [text], text)
+    warnings: tuple[str, ...] = ()
+    if len(ruled) > view.max_steps:
+        left_out = "; ".join(todo.task[: validation.SHOWN_CHARS] for todo in ruled[view.max_steps :])
+        warnings = (f"A run has at most {view.max_steps} steps; this was left out: {left_out}",)
+        ruled = ruled[: view.max_steps]
     mode = view.agent.planning_mode
     if mode == "none" or (mode == "optional" and len(ruled) < 2):
-        return Plan(ruled)
-    return _by_model(view, intent, text, ruled, ports)
+        return Plan(ruled, warnings)
+    return _by_model(view, intent, text, Plan(ruled, warnings), ports)
 
 
 def _without_model(view: RunView, intent: Intent, text: str) -> tuple[Todo, ...]:
@@ -128,7 +132,7 @@ def schema(view: RunView, kinds: tuple[TodoKind, ...]) -> dict[str, Any]:
     }
 
 
-def _by_model(view: RunView, intent: Intent, text: str, ruled: tuple[Todo, ...], ports: Ports) -> Plan:
+def _by_model(view: RunView, intent: Intent, text: str, ruled: Plan, ports: Ports) -> Plan:
     tools = validation.offered(view, intent, ports.tools)
     kinds = validation.kinds_for(view, intent)
     listed = [{"name": tool.name, "description": tool.description, "parameters": tool.parameters} for tool in tools]
@@ -138,11 +142,12 @@ def _by_model(view: RunView, intent: Intent, text: str, ruled: tuple[Todo, ...],
             messages.with_data(texts.PLAN, text, offered=offered), purpose="plan", response_schema=schema(view, kinds)
         )
     except CompletionError as error:
-        return Plan(ruled, (f"No model could plan ({error.code}); the rules did.",))
+        return Plan(ruled.todos, (*ruled.warnings, f"No model could plan ({error.code}); the rules did."))
     checked = validation.check(said.data["todos"], view=view, intent=intent, tools=tools)
-    todos = _sharpened(checked.todos, ruled)
+    todos = _sharpened(checked.todos, ruled.todos)
     if not todos:
-        return Plan(ruled, (*checked.warnings, "Nothing of the model's plan was left; the rules planned."))
+        nothing = "Nothing of the model's plan was left; the rules planned."
+        return Plan(ruled.todos, (*checked.warnings, *ruled.warnings, nothing))
     return Plan(todos, checked.warnings)
 
 

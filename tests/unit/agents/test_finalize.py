@@ -86,6 +86,15 @@ def test_without_a_model_the_answer_is_put_together_and_says_that_it_is_degraded
 
 
 @pytest.mark.requirement("thinking:finalize-modes")
+def test_an_answer_of_the_graph_for_which_rules_stood_in_is_degraded() -> None:
+    view = done(
+        planned(make_view("How many?", intent="GRAPH"), ("How many?", "graph")), graph(COUNT | {"degraded": True})
+    )
+
+    assert finalize(view, Scripted().ports()).degraded
+
+
+@pytest.mark.requirement("thinking:finalize-modes")
 def test_numbers_that_no_result_holds_are_pointed_out() -> None:
     script = Scripted([said("There are 7 failed tasks of 4711.")])
 

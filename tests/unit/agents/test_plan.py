@@ -147,3 +147,13 @@ def test_a_wish_without_its_right_has_no_steps() -> None:
     todos = plan(make_view("Create a gene node", intent=intent, agent=FULL), Scripted().ports())
 
     assert todos == ()
+
+
+@pytest.mark.requirement("thinking:plan-parts")
+def test_parts_beyond_the_steps_of_a_run_are_left_out_with_a_warning() -> None:
+    made = plan_run(make_view(TWO, intent="GRAPH", agent=NONE, max_steps=1), Scripted().ports())
+
+    assert [todo.task for todo in made.todos] == ["How many failed tasks are there"]
+    assert made.warnings == (
+        "A run has at most 1 steps; this was left out: which users run the most tasks?",
+    )  # fmt: skip
