@@ -7,15 +7,25 @@ from uuid import uuid4
 from django.db.models.functions import Now
 
 from apps.agents import run_ledger, run_mirror, run_services
-from apps.agents.models import AgentRun
+from apps.agents.models import AgentRun, TapeEntry
 from apps.agents.run_event_types import DELTA
 from apps.agents.run_records import Move, NewEvent
 from apps.agents.states import CLASSIFY
 from apps.identity.principal import Principal
 from kernel import engine_db
+from kernel.clock import now
 from kernel.tenant_context import tenant_scope
 
 LEASE_S = 3600.0
+
+
+def step_row(**columns: Any) -> dict[str, Any]:
+    """A step as a move writes it: HandRun.finish(step=step_row())."""
+    return {
+        "id": uuid4(), "index": 0, "action": "model.answer", "status": "completed", "input": None, "output": None,
+        "error": None, "input_hash": "0" * 64, "reused_from": None, "tokens": 0, "cost_nano_usd": 0, "latency_ms": 1.0,
+        "started_at": now(), "finished_at": now(), **columns,
+    }  # fmt: skip
 
 
 class HandRun:
@@ -75,6 +85,15 @@ class HandRun:
             moved = run_ledger.move(connection, move)
         assert moved is not None, "the database refused the move"
         return self._told(moved.told, shown)
+
+    def keep(self, request: Any, answer: Any, *, place: str = "classify") -> "HandRun":
+        """A model's answer on its tape."""
+        with tenant_scope(self.principal.tenant_id):
+            TapeEntry.objects.create(
+                tenant_id=self.principal.tenant_id, run_id=self.id, request_hash="0" * 64, occurrence=0, kind="model",
+                place=place, attempt=1, request=request, answer=answer, idempotency_key="k", answered_at=now(),
+            )  # fmt: skip
+        return self
 
     def _told(self, rows: list[dict[str, Any]], shown: bool) -> "HandRun":
         assert rows, "the database refused the move"

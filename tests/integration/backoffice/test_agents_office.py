@@ -8,13 +8,12 @@ from uuid import uuid4
 import pytest
 
 from apps.agents.agent_services import create_agent
-from apps.agents.models import Agent, AgentRun, AgentVersion, TapeEntry
+from apps.agents.models import Agent, AgentRun, AgentVersion
 from apps.audit.models import AuditLog
 from apps.tenancy.models import Tenant
 from kernel import engine_db
-from kernel.clock import now
 from kernel.tenant_context import tenant_scope
-from tests.by_hand_runs import HandRun
+from tests.by_hand_runs import HandRun, step_row
 from tests.factories import make_principal
 from tests.integration.backoffice.browser import Browser
 from tests.integration.backoffice.conftest import MakeUser, SignIn
@@ -154,11 +153,7 @@ def test_the_list_shows_the_tenants_runs_and_filters_them(tenant: Tenant, tenant
 def test_a_run_shows_its_plan_its_steps_its_answer_and_its_events(tenant: Tenant, tenant_admin: Browser) -> None:
     held = HandRun(make_principal(tenant), NASTY).claim()
     todos = [{"task": f"Count {NASTY}", "kind": "graph", "status": "pending"}]
-    step = {
-        "id": uuid4(), "index": 0, "action": "graph.ask", "status": "completed", "input": {"q": NASTY},
-        "output": {"n": 12}, "error": None, "input_hash": "0" * 64, "reused_from": None, "tokens": 17,
-        "cost_nano_usd": 0, "latency_ms": 5.5, "started_at": now(), "finished_at": now(),
-    }  # fmt: skip
+    step = step_row(action="graph.ask", input={"q": NASTY}, output={"n": 12}, tokens=17)
     held.say("piece of the answer").finish(todos=todos, step=step, metrics={"llm": []})
 
     page = tenant_admin.get(f"{RUNS}{held.id}/change/")
@@ -226,12 +221,7 @@ def test_only_the_owner_goes_on_with_a_run(tenant: Tenant, make_user: MakeUser, 
 def test_the_tape_is_shown_to_administrators_and_the_look_is_written_down(
     tenant: Tenant, tenant_admin: Browser, make_user: MakeUser, sign_in: SignIn, audited: Callable[..., AuditLog]
 ) -> None:
-    held = HandRun(make_principal(tenant, sub="ada")).claim()
-    with tenant_scope(tenant.id):
-        TapeEntry.objects.create(
-            tenant_id=tenant.id, run_id=held.id, request_hash="0" * 64, occurrence=0, kind="model", place="classify",
-            attempt=1, request={"asked": NASTY}, answer={"said": "forty-two"}, idempotency_key="k", answered_at=now(),
-        )  # fmt: skip
+    held = HandRun(make_principal(tenant, sub="ada")).claim().keep({"asked": NASTY}, {"said": "forty-two"})
     operator = sign_in(make_user("operator"))
 
     page, refused = tenant_admin.get(f"{RUNS}{held.id}/tape"), operator.get(f"{RUNS}{held.id}/tape")

@@ -8,10 +8,12 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 from psycopg import sql
 
+from apps.agents.agent_services import create_agent
 from apps.identity.principal import Principal
 from apps.jobs.models import Job
 from kernel.tenant_context import current_tenant_id, tenant_scope
 from tests.by_hand import HandJob
+from tests.by_hand_runs import HandRun, step_row
 from tests.factories import make_principal, make_tenant
 from tests.llm_rows import write_llm_rows
 
@@ -25,7 +27,9 @@ CLOSED = {
 }
 # Tables whose rows without a tenant are every tenant's to read (kernel/rls.py share), and why: the platform offers
 # these to all. Nobody changes them through cineca_app.
-SHARED_ROWS = frozenset({"providers", "model_instances", "model_defaults", "provider_manifests"})
+SHARED_ROWS = frozenset(
+    {"providers", "model_instances", "model_defaults", "provider_manifests", "agents", "agent_versions"}
+)
 Connection = psycopg.Connection[Any]
 
 
@@ -37,6 +41,8 @@ def two(admin_url: str) -> tuple[Principal, Principal]:
         write_llm_rows(admin_url, tenant_id)
     for caller in pair:
         HandJob(caller).claim().report("hello").finish()
+        HandRun(caller).change(session_id=None).claim().keep({}, {}).finish(step=step_row())  # its session can go
+        create_agent(tenant_id=caller.tenant_id, name="own", fields={}, by=caller)
         with tenant_scope(caller.tenant_id), connections["default"].cursor() as cursor:
             cursor.execute(
                 "INSERT INTO idempotency_keys (tenant_id, owner_sub, method, route, key, request_hash, resource_id, "
@@ -44,17 +50,9 @@ def two(admin_url: str) -> tuple[Principal, Principal]:
                 [caller.tenant_id],
             )
             cursor.execute(
-                "WITH session AS (INSERT INTO sessions (id, tenant_id, owner_sub, status, ended_reason, title, "
-                "preferred_workers, llm_preferences, tools, temperature, max_steps, metadata, expires_at, "
-                "last_step_seq, version, request_hash) VALUES (gen_random_uuid(), %s, 'x', 'active', '', '', '[]', "
-                "'{}', '[]', 0, 1, '{}', now(), 1, 1, '') RETURNING tenant_id, id) "
-                "INSERT INTO session_steps (id, tenant_id, session_id, seq, type, status, request_hash) "
-                "SELECT gen_random_uuid(), tenant_id, id, 1, 'user', 'completed', '' FROM session",
-                [caller.tenant_id],
-            )
-            cursor.execute(
-                "INSERT INTO graph_changes (id, tenant_id, owner_sub, cypher, parameters, sha256, would_change, status, "
-                "error_code, expires_at) VALUES (gen_random_uuid(), %s, 'x', '', '{}', '', '{}', 'proposed', '', now())",
+                "INSERT INTO graph_changes (id, tenant_id, owner_sub, cypher, parameters, sha256, would_change, "
+                "status, error_code, expires_at) "
+                "VALUES (gen_random_uuid(), %s, 'x', '', '{}', '', '{}', 'proposed', '', now())",
                 [caller.tenant_id],
             )
     return pair
@@ -119,7 +117,7 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
 def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
     assert set(tenant_tables(superuser)) == {
         "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs", "llm_calls",
-        "llm_accounts", "llm_hours", "graph_changes", *SHARED_ROWS,
+        "llm_accounts", "llm_hours", "graph_changes", "agent_runs", "steps", "run_events", "run_tape", *SHARED_ROWS,
     }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4

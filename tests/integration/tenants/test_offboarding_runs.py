@@ -3,19 +3,17 @@
 import json
 import zipfile
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import redis
 
 from apps.agents.agent_services import create_agent
-from apps.agents.models import AgentRun, TapeEntry
+from apps.agents.models import AgentRun
 from apps.tenancy import exports
 from apps.tenancy.models import Tenant
-from kernel.clock import now
 from kernel.redis_keys import RUNS_EVENTS
 from kernel.tenant_context import tenant_scope
-from tests.by_hand_runs import HandRun
+from tests.by_hand_runs import HandRun, step_row
 from tests.factories import make_principal, make_tenant
 from tests.integration.tenants.test_offboarding import attempt, rows_of
 from workers.handlers import tenant_offboard
@@ -32,17 +30,8 @@ def furnish(tenant: Tenant) -> tuple[HandRun, HandRun]:
     """An agent, a run that has ended, with a step and a tape, and one that has not begun."""
     caller = make_principal(tenant)
     create_agent(tenant_id=tenant.id, name="own", fields={}, by=make_principal(tenant, "admin"))
-    step = {
-        "id": uuid4(), "index": 0, "action": "model.answer", "status": "completed", "input": None, "output": None,
-        "error": None, "input_hash": "0" * 64, "reused_from": None, "tokens": 0, "cost_nano_usd": 0, "latency_ms": 1.0,
-        "started_at": now(), "finished_at": now(),
-    }  # fmt: skip
-    ended = HandRun(caller, f"secret of {tenant.slug}", agent="own").claim().finish(step=step)
-    with tenant_scope(tenant.id):
-        TapeEntry.objects.create(
-            tenant_id=tenant.id, run_id=ended.id, request_hash="0" * 64, occurrence=0, kind="model", place="step 0",
-            attempt=1, request={}, answer={}, idempotency_key="k", answered_at=now(),
-        )  # fmt: skip
+    ended = HandRun(caller, f"secret of {tenant.slug}", agent="own").claim().finish(step=step_row())
+    ended.keep({"asked": 1}, {"said": 2})
     return ended, HandRun(caller)
 
 
