@@ -41,7 +41,8 @@ def total(size: Size) -> float:
 
 
 class _Estimate:
-    """``rows``: how many there are at this point; ``work``: the sum so far; ``sizes``: of what is known here."""
+    """``rows``: how many there are at this point; ``work``: the sum so far; ``sizes``: of what is known here;
+    ``at_once``: the steps inside expressions that one row of the present clause takes."""
 
     def __init__(self, parameters: Mapping[str, Any], limits: Limits, sizes: dict[str, Size]) -> None:
         self.parameters = parameters
@@ -49,6 +50,8 @@ class _Estimate:
         self.sizes = sizes
         self.rows = 1.0
         self.work = 0.0
+        self.at_once = 0.0
+        self.reduces = 0
 
     def query(self, query: tree.Query) -> None:
         """``rows`` and ``sizes`` are afterwards those of the result."""
@@ -58,10 +61,11 @@ class _Estimate:
             for clause in branch.clauses:
                 self._clause(clause)
             rows += self.rows
-            sizes |= self.sizes
+            sizes |= {name: self._largest([size, sizes.get(name, ONE)]) for name, size in self.sizes.items()}
         self.rows, self.sizes = rows, sizes
 
     def _clause(self, clause: tree.Clause) -> None:
+        self.at_once = 0.0
         match clause:
             case tree.Match():
                 self._match(clause.paths, clause.where)
@@ -124,10 +128,26 @@ class _Estimate:
 
     def _inside(self, run: Any) -> "_Estimate":
         """Another estimate, of something that is worked out for each row of this one."""
-        inner = _Estimate(self.parameters, self.limits, dict(self.sizes))
+        inner = self._another(self.sizes)
         run(inner)
         self.work += self.rows * inner.work
         return inner
+
+    def _another(self, sizes: dict[str, Size]) -> "_Estimate":
+        inner = _Estimate(self.parameters, self.limits, dict(sizes))
+        inner.reduces = self.reduces
+        return inner
+
+    def _takes(self, steps: float) -> None:
+        """GateRefusal when one row takes more steps inside expressions than may go on unseen."""
+        self.at_once += steps
+        if self.at_once > self.limits.at_once:
+            raise GateRefusal(
+                "depth",
+                f"Lists inside lists in this query may take about {self.at_once:.0e} steps for one row; "
+                f"the most is {self.limits.at_once:.0e}.",
+                "Make the lists shorter, or spread them over rows with UNWIND.",
+            )
 
     def size(self, expression: tree.Expr) -> Size:
         """How large the value may be; what working it out costs is added to ``work``."""
@@ -197,11 +217,11 @@ class _Estimate:
                 return ONE
 
     def _call(self, call: tree.Call) -> Size:
+        if call.name == "range":  # looks at its arguments itself: twice in each of many would take for ever
+            return (length_of_range(call, self.parameters, self.limits, lambda part: self.size(part)[0]), 1.0)
         sizes = [self.size(argument) for argument in call.arguments]
         if call.name == "collect":
             return (min(self.rows, NODES), total(sizes[0]))
-        if call.name == "range":
-            return (length_of_range(call, self.parameters, self.limits, lambda part: self.size(part)[0]), 1.0)
         if call.name == "split":
             return (total(sizes[0]), 1.0)
         if call.name == "replace":
@@ -224,22 +244,30 @@ class _Estimate:
                 if part is not None:
                     found.append(inner.size(part))
 
-        self._inside(run)
+        self._takes(self._inside(run).work)
         return (count, total(found[-1]) if result is not None else each)
 
     def _reduce(self, one: tree.Reduce) -> Size:
-        """A step that holds what it had before twice doubles it each time."""
+        """A step that holds what it had before twice doubles it each time. Looked at twice, so not at any depth."""
+        if self.reduces >= self.limits.reduces:
+            raise GateRefusal(
+                "depth", f"reduce() stands in more than {self.limits.reduces} others.", "Use UNWIND and sum()."
+            )
         count, each = self.size(one.source)
         start = total(self.size(one.start))
 
         def step(before: float) -> float:
-            inner = _Estimate(self.parameters, self.limits, self.sizes | {
-                one.accumulator: (before, 1.0), one.variable: (each, 1.0),
-            })  # fmt: skip
-            return total(inner._size(one.step))
+            inner = self._another(self.sizes | {one.accumulator: (before, 1.0), one.variable: (each, 1.0)})
+            inner.reduces += 1
+            size = total(inner._size(one.step))
+            works.append(inner.work)
+            return size
 
-        self.work += self.rows * count
+        works: list[float] = []
         small, large = step(1.0), step(1001.0)
+        steps = count * (1.0 + max(works))
+        self.work += self.rows * steps
+        self._takes(steps)
         growth = (large - small) / 1000.0
         if growth > _GROWS and count > _FEW_TIMES:
             return (float("inf"), 1.0)

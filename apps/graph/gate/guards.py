@@ -1,8 +1,9 @@
 """Conditions in the order of trust: first what cannot fail, then the tenant, then what may fail.
 
 A server may look at WHERE before it looks at the properties of a pattern; ArcadeDB does. A condition that can fail, as
-``10 / n.size > 1``, would then fail on a node of another tenant and tell that it is there. So what can fail is only
-worked out where the tenant is right: ``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END``.
+``10 / n.size > 1``, would then fail on a node of another tenant and tell that it is there; one that takes long would
+tell by its time. So what is not known to be safe is only worked out where the tenant is right:
+``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END = true``. (A null, of nobody's node, is false there.)
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from apps.graph.cypher import tree
 from apps.graph.cypher.walk import walk
 from apps.graph.gate.draft import TENANT_PARAMETER
-from apps.graph.gate.expressions import Kind, column_name, free_names
+from apps.graph.gate.expressions import Kind, column_name, free_names, names_of_path
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
 
@@ -53,7 +54,7 @@ def conjuncts_of(condition: tree.Expr) -> list[tree.Expr]:
 
 
 def guarded(where: tree.Expr | None, paths: tuple[tree.Path, ...], kinds: Kinds, given: Given) -> list[tree.Expr]:
-    """The parts of a condition on these patterns. None of them can fail on what is not the tenant's.
+    """The parts of a condition on these patterns. None of them can fail, or take long, on what is not the tenant's.
 
     ``kinds``: what the names of the whole query's patterns are; ``given``: the caller's parameters.
     """
@@ -62,7 +63,8 @@ def guarded(where: tree.Expr | None, paths: tuple[tree.Path, ...], kinds: Kinds,
     here = {name: kind for path in paths for name, kind in kinds_in(path).items()}
     conjuncts = conjuncts_of(where)
     safe = [one for one in conjuncts if is_safe(one, given)]
-    return [*safe, *(_guard(one, here, kinds, given) for one in conjuncts if one not in safe)]
+    mentioned = _mentioned(where) & here.keys()
+    return [*safe, *(_guard(one, mentioned, here, kinds) for one in conjuncts if one not in safe)]
 
 
 def kinds_of(records: Iterable[Any]) -> dict[str, Kind]:
@@ -98,37 +100,44 @@ def kinds_in(path: tree.Path) -> dict[str, Kind]:
     return kinds
 
 
-def _guard(condition: tree.Expr, here: Kinds, kinds: Kinds, given: Given) -> tree.Expr:
-    """The condition with every part that can fail worked out only where what it looks at is the tenant's."""
-    match condition:
-        case tree.Unary("NOT", operand):
-            return tree.Unary("NOT", _guard(operand, here, kinds, given))
-        case tree.Binary("AND" | "OR" | "XOR", left, right):
-            return replace(condition, left=_guard(left, here, kinds, given), right=_guard(right, here, kinds, given))
-        case tree.Exists(query) if _guards_itself(query):
-            return condition
-    if is_safe(condition, given):
-        return condition
-    own = joined([_own(name, here, kinds) for name in sorted(free_names(condition)) if name in here or name in kinds])
+def _guard(condition: tree.Expr, mentioned: set[str], here: Kinds, kinds: Kinds) -> tree.Expr:
+    """The condition, worked out only where all that it looks at is the tenant's; with the rest of WHERE where it looks
+    at none of the patterns here.
+
+    All of it, not only what can fail: in ``n.uid <> 'x' OR 1 / 0 = 1`` what can fail names nothing, and whether it is
+    worked out tells of n.
+    """
+    of_here = _mentioned(condition) & here.keys() or mentioned
+    own = joined([_own(name, here, kinds) for name in sorted(of_here | (free_names(condition) & kinds.keys()))])
     if own is None:
-        return condition
-    if any(isinstance(part, tree.Exists) for part in walk(condition)):
-        return tree.Binary("AND", own, condition)  # ArcadeDB loses names of an EXISTS {} inside CASE
-    return tree.Case(None, ((own, condition),), tree.Const(False))
+        return as_truth(condition)
+    return as_truth(tree.Case(None, ((own, condition),), tree.Const(False)))
 
 
-def _guards_itself(query: tree.Query) -> bool:
-    """An EXISTS {} of patterns and plain values: its own conditions are guarded, and nothing else in it can fail."""
-    for branch in query.branches:
-        for clause in branch.clauses:
-            if isinstance(clause, tree.With | tree.Return):
-                projection = clause.projection
-                shown = [one.expression for one in projection.columns] + [key.expression for key in projection.order]
-                if not all(is_plain_value(one) for one in shown) or getattr(clause, "where", None) is not None:
-                    return False
-            elif not isinstance(clause, tree.Match):
-                return False
-    return True
+def as_truth(condition: tree.Expr) -> tree.Expr:
+    """The condition with every CASE that is a truth itself compared with true: ArcadeDB takes a CASE in WHERE for the
+    all() or EXISTS {} inside it and leaves the rest out."""
+    match condition:
+        case tree.Case():
+            return tree.Compare((condition, tree.Const(True)), ("=",))
+        case tree.Unary("NOT", operand):
+            return replace(condition, operand=as_truth(operand))
+        case tree.Binary("AND" | "OR" | "XOR", left, right):
+            return replace(condition, left=as_truth(left), right=as_truth(right))
+        case _:
+            return condition
+
+
+def _mentioned(condition: tree.Expr) -> set[str]:
+    """Every name that stands in it anywhere, in patterns too: an EXISTS {} may match again what is known outside."""
+    names: set[str] = set()
+    for part in walk(condition):
+        match part:
+            case tree.Var(name) | tree.MapProjection(of=name):
+                names.add(name)
+            case tree.Path():
+                names.update(names_of_path(part))
+    return names
 
 
 def _own(name: str, here: Kinds, kinds: Kinds) -> tree.Expr:

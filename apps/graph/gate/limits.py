@@ -7,7 +7,9 @@ from dataclasses import dataclass
 class Limits:
     """``rows`` and ``timeout_s`` are both the default and the most. ``score`` is cost.py's estimate of rows touched.
 
-    ``size``: elements or characters that one value may be estimated to hold; ``range_length``: elements of one range().
+    ``size``: elements or characters that one value may be estimated to hold; ``range_length``: elements of one range();
+    ``at_once``: steps inside the expressions of one row, which a server does not stop before they are done (ArcadeDB
+    takes about 1 s for 10^6); ``reduces``: reduce() inside the steps of reduce().
     """
 
     text_bytes: int = 64 * 1024
@@ -16,6 +18,8 @@ class Limits:
     hops: int = 5
     score: float = 2e10
     size: float = 1e7
+    at_once: float = 5e6
+    reduces: int = 3
     range_length: int = 10_000
     timeout_s: float = 5.0
     rows: int = 1_000

@@ -14,7 +14,7 @@ from apps.graph.cypher import tree
 from apps.graph.cypher.walk import transform, walk
 from apps.graph.gate import vocabulary
 from apps.graph.gate.draft import HIDDEN, Draft
-from apps.graph.gate.guards import OWN, Given, Kinds, guarded, is_plain_value, joined, kinds_of, nodes_own
+from apps.graph.gate.guards import OWN, Given, Kinds, as_truth, guarded, is_plain_value, joined, kinds_of, nodes_own
 from apps.graph.gate.shortest import without_shortest
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.schema import TENANT
@@ -99,6 +99,10 @@ class _Binder:
             clause, paths=paths, where=joined([*inside, *guarded(clause.where, paths, self._kinds, self._given)])
         )  # fmt: skip
 
+    def with_clause(self, clause: tree.With) -> tree.With:
+        """What it sees is the tenant's already."""
+        return clause if clause.where is None else replace(clause, where=as_truth(clause.where))
+
     def predicate(self, predicate: tree.PatternPredicate) -> tree.Exists:
         """A pattern as a truth becomes EXISTS {}: not every server takes the former everywhere."""
         clause = self.match(tree.Match((predicate.pattern,)))
@@ -156,6 +160,7 @@ _REWRITES: dict[type, Any] = {
     tree.Node: _Binder.pattern_part,
     tree.Rel: _Binder.pattern_part,
     tree.Match: _Binder.match,
+    tree.With: _Binder.with_clause,
     tree.PatternPredicate: _Binder.predicate,
     tree.PatternComprehension: _Binder.comprehension,
     tree.Call: _Binder.call,

@@ -29,7 +29,9 @@ def test_what_is_changed_was_found_inside_the_tenant() -> None:
 
     assert change.text == (
         f"MATCH (u:User {{{T}}})-[:RUNS {{{T}}}]->(t:Task {{{T}}}) "
-        f"WHERE EXISTS {{ MATCH (t {{{T}}})-[{{{T}}}]->(:File {{{T}}}) }} SET t.status = 'failed' RETURN t LIMIT 1000"
+        "WHERE CASE WHEN t.tenant_id = $__tenant "
+        f"THEN EXISTS {{ MATCH (t {{{T}}})-[{{{T}}}]->(:File {{{T}}}) }} ELSE false END = true "
+        "SET t.status = 'failed' RETURN t LIMIT 1000"
     )
     assert parse_change(change.text)
     assert [report.name for report in change.layers] == ["syntax", "read-only", "tenant", "depth", "time", "rows"]

@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -95,13 +96,51 @@ def test_a_range_is_short_and_its_length_can_be_told(expression: str) -> None:
         "RETURN reduce(s = 'aa', i IN range(1, 40) | replace(s, 'a', s)) AS x",
         "WITH 'x' AS s " + "WITH s + s AS s " * 30 + "RETURN s",
         "WITH ['x'] AS s " + "WITH [x IN s | x + x] AS s " * 30 + "RETURN s",
-        "RETURN [x IN range(1, 10000) | [y IN range(1, 10000) | x]] AS x",
         "RETURN replace($long, 'a', $long) AS x",
-        "MATCH (a:User) WITH collect(a) AS l RETURN [x IN l | [y IN l | [z IN l | 1]]] AS x",
+        "WITH 'aaaa' AS s "
+        + "CALL { WITH s RETURN s + s + s + s AS t UNION WITH s RETURN '' AS t } WITH t AS s " * 20
+        + "RETURN size(s) AS n",
     ],
 )
 def test_a_value_that_may_grow_without_end_is_refused(text: str) -> None:
     assert "grow" in refusal(text, long="a" * 10_000).message
+
+
+@pytest.mark.requirement("gate:work")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RETURN [x IN range(1, 10000) | [y IN range(1, 10000) | x]] AS x",
+        "MATCH (a:User) WITH collect(a) AS l RETURN [x IN l | [y IN l | [z IN l | 1]]] AS x",
+        "RETURN size([a IN range(1, 400) | size([b IN range(1, 400) | size([c IN range(1, 400) | c])])]) AS x",
+        "RETURN reduce(s = 0, x IN range(1, 9000) | s + size([y IN range(1, 9000) | y])) AS x",
+        "RETURN any(x IN range(1, 9000) WHERE all(y IN range(1, 9000) WHERE x <> y)) AS x",
+        "RETURN " + " + ".join(["size([x IN range(1, 999) WHERE size([y IN range(1, 999) | y]) = 1])"] * 9) + " AS x",
+    ],
+)
+def test_lists_inside_lists_which_no_server_stops_are_refused(text: str) -> None:
+    assert "steps for one row" in refusal(text).message
+
+
+@pytest.mark.requirement("gate:work")
+def test_union_passes_on_the_largest_of_its_values() -> None:
+    lists = "CALL { RETURN range(0, 9999) AS x UNION ALL RETURN [] AS x } "
+
+    assert "rows" in refusal(lists + " ".join(f"UNWIND x AS x{i}" for i in range(4)) + " RETURN count(*) AS n").message
+
+
+@pytest.mark.requirement("gate:work")
+@pytest.mark.parametrize("shape", ["reduce(a{0} = 0, x{0} IN [1] | a{0} + {1})", "size(range(0, {1}))"])
+def test_the_estimate_itself_takes_little_time_however_deep_a_query_nests(shape: str) -> None:
+    expression = "1"
+    for depth in range(24):
+        expression = shape.format(depth, expression)
+    began = time.perf_counter()
+
+    with suppress(GateRefusal):
+        inspect(f"RETURN {expression} AS x", {}, tenant_id="A")
+
+    assert time.perf_counter() - began < 1.0
 
 
 @pytest.mark.requirement("gate:work")
@@ -115,9 +154,11 @@ def test_values_of_ordinary_size_pass(expression: str) -> None:
 
 
 EVIL = ["(a+)+$", "(a|a)*$", "(a*)*b", "(.*a){20}", "(?:x+x+)+y", "((a+)b)+", "(a{1,5})+", "(?=a)b", "(?<=a)b",
-        r"(a)\1", "a{1,500}", ".*.*.*.*x", "a" * 201, "(a", "(?<n>a)", "(a?){30}", r"\Qx", "([a-z]+)*"]  # fmt: skip
+        r"(a)\1", "a{1,500}", ".*.*.*.*x", "a" * 201, "(a", "(?<n>a)", "(a?){30}", r"\Qx", "([a-z]+)*",
+        "a?" * 40 + "a" * 40, "(a|a)" * 38, "a{0,99}" * 25, "(a|b|c)" * 7, "(a?b?c?){0,1}" + "x{0,50}" * 3]  # fmt: skip
 GENTLE = ["(?i).*kinase.*", "TP5[0-9]", "^a.*b$", "(foo|bar)", "[A-Z]{2,5}-?[0-9]+", r"\d+\.\d+", "(ab)+", "a|b|c",
-          "(?:ab)?c", r"[\]]+", ".*a.*b.*", r"\(x\)+", "[+*]+"]  # fmt: skip
+          "(?:ab)?c", r"[\]]+", ".*a.*b.*", r"\(x\)+", "[+*]+", "(brca1|brca2|tp53|egfr)s?",
+          "|".join("abcdefghijklmnop"), "v?[0-9]{1,3}\\.[0-9]{1,3}"]  # fmt: skip
 
 
 @pytest.mark.requirement("gate:regexes")

@@ -53,7 +53,8 @@ def test_a_name_that_is_bound_again_is_bound_to_the_tenant_again() -> None:
 @pytest.mark.requirement("gate:positions")
 def test_a_pattern_as_a_truth_is_bound() -> None:
     assert rewritten("MATCH (u:User) WHERE NOT (u)-[:RUNS]->(:Task) RETURN u") == (
-        f"MATCH (u:User {{{T}}}) WHERE NOT EXISTS {{ MATCH (u {{{T}}})-[:RUNS {{{T}}}]->(:Task {{{T}}}) }} RETURN u"
+        f"MATCH (u:User {{{T}}}) WHERE CASE WHEN u.tenant_id = $__tenant THEN "
+        f"NOT EXISTS {{ MATCH (u {{{T}}})-[:RUNS {{{T}}}]->(:Task {{{T}}}) }} ELSE false END = true RETURN u"
     )
 
 
@@ -68,7 +69,10 @@ def test_exists_of_a_pattern_is_bound() -> None:
 def test_exists_with_a_query_inside_is_bound_at_any_depth() -> None:
     text = rewritten("MATCH (u) WHERE EXISTS { MATCH (u)-->(t) WHERE EXISTS { (t)-->(:File) } } RETURN u")
 
-    assert f"EXISTS {{ MATCH (u {{{T}}})-[{{{T}}}]->(t {{{T}}}) WHERE EXISTS {{" in text
+    assert (
+        f"EXISTS {{ MATCH (u {{{T}}})-[{{{T}}}]->(t {{{T}}}) WHERE CASE WHEN t.tenant_id = $__tenant THEN EXISTS {{"
+        in text
+    )
     assert f"MATCH (t {{{T}}})-[{{{T}}}]->(:File {{{T}}})" in text
 
 
@@ -170,7 +174,7 @@ def test_a_shortest_path_is_looked_for_inside_the_tenant() -> None:
         f"MATCH (a:User {{{T}, user_id: '1'}}), (b:File {{{T}}}) WHERE b.file_id = '2' "
         f"CALL {{ WITH a, b MATCH p = (a {{{T}}})-[:RUNS*..4 {{{T}}}]-(b {{{T}}}) WHERE {ALL.format('p')} "
         f"AND CASE WHEN {ALL.format('p')} AND all(__each IN relationships(p) WHERE __each.tenant_id = $__tenant) "
-        "THEN length(p) > 1 ELSE false END RETURN p AS p ORDER BY length(p) LIMIT 1 } RETURN p"
+        "THEN length(p) > 1 ELSE false END = true RETURN p AS p ORDER BY length(p) LIMIT 1 } RETURN p"
     )
 
 
@@ -213,7 +217,7 @@ def test_a_shortest_path_where_it_cannot_be_rewritten_is_refused_with_an_alterna
 def test_what_cannot_fail_stands_alone_and_what_can_fail_behind_the_tenant() -> None:
     assert rewritten("MATCH (f:File) WHERE 10 / f.size > 1 AND f.extension IN ['fa'] RETURN f") == (
         f"MATCH (f:File {{{T}}}) WHERE f.extension IN ['fa'] "
-        "AND CASE WHEN f.tenant_id = $__tenant THEN 10 / f.size > 1 ELSE false END RETURN f"
+        "AND CASE WHEN f.tenant_id = $__tenant THEN 10 / f.size > 1 ELSE false END = true RETURN f"
     )
 
 

@@ -1,0 +1,79 @@
+"""What an attacker found in the gate, on a real server: answers, errors and meanings that others' data changed."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.graph.gate.check import inspect
+from apps.graph.gate.limits import Limits
+from tests.isolation_data import A, answer, two_graphs
+
+OTHERS = ("b-0", "b-1", "b-2", "n-0", "n-1", "x0-0")
+PATTERNS = (
+    ("MATCH (f:File)", "f"),
+    ("MATCH (f)", "f"),
+    ("UNWIND [0] AS z MATCH (f:File)", "f"),
+    ("MATCH (f:File)-[r:INPUT]->(t:Task)", "t"),
+    ("MATCH (u:User)-[:RUNS]->(t:Task)-[:OUTPUT]->(f:File)", "u"),
+    ("MATCH p = (f:File)-[*1..2]-(t)", "t"),
+    ("MATCH (f:File), (u:User)", "u"),
+    ("MATCH (u:User) MATCH (f:File)", "f"),
+    ("MATCH (u:User) OPTIONAL MATCH (u)-[:RUNS]->(f)", "f"),
+)
+CONDITIONS = (
+    "{n}.uid <> '{uid}' OR 1 / $zero = 1",
+    "NOT ({n}.uid = '{uid}' AND 1 / $zero = 1)",
+    "{n}.uid = '{uid}' AND 1 / $zero = 1",
+    "NOT {n}.uid STARTS WITH '{uid}' OR $text / 2 = 1",
+    "{n}.uid <> '{uid}' OR EXISTS {{ MATCH (q:User) WHERE 1 / $zero = 1 }}",
+    "{n}.uid <> '{uid}' OR EXISTS {{ UNWIND [0] AS y WITH 1 / y AS q MATCH (w:User) RETURN q }}",
+    "any(y IN [0] WHERE {n}.uid <> '{uid}' OR 1 / y = 1)",
+    "size([y IN [0] WHERE {n}.uid = '{uid}' AND 1 / y = 1]) = 0",
+)
+
+
+@pytest.fixture(scope="module")
+def graphs(servers: Any) -> Iterator[Any]:
+    """A's data alone, and among others'."""
+    with two_graphs(servers) as sessions:
+        yield sessions
+
+
+@pytest.mark.requirement("gate:guards")
+@pytest.mark.requirement("security:89")
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_what_fails_does_not_tell_whether_somebody_elses_node_is_there(graphs: Any, condition: str) -> None:
+    alone, among = graphs
+    told = []
+
+    for (pattern, name), uid in itertools.product(PATTERNS, OTHERS):
+        text = f"{pattern} WHERE {condition.format(n=name, uid=uid)} RETURN {name}.uid AS x"
+        passed = inspect(text, {"zero": 0, "text": "x"}, tenant_id=A, limits=Limits(score=1e15))
+        answers = [answer(session, passed.text, dict(passed.parameters)) for session in (alone, among)]
+        if answers[0] != answers[1]:
+            told.append(text)
+
+    assert told == []
+
+
+NEVER = (
+    "MATCH (u:User) WHERE CASE WHEN false THEN any(x IN [1] WHERE true) ELSE false END RETURN count(u) AS c",
+    "MATCH (u:User) WITH u WHERE CASE WHEN false THEN any(x IN [1] WHERE true) ELSE false END RETURN count(u) AS c",
+    "MATCH (u:User) WITH u WHERE NOT CASE WHEN false THEN none(x IN [1] WHERE true) ELSE true END RETURN count(u) AS c",
+    "MATCH p = (u:User)-[*1..2]->(x) WHERE length(p) * 1 = 77 RETURN count(u) AS c",
+    "MATCH p = (u:User)-[r*1..2]->(x) WHERE size(r) * 1 = 77 RETURN count(u) AS c",
+    "MATCH (u:User) WHERE size([(u)-[*1..2]->(x) | x]) > 99 RETURN count(u) AS c",
+    "MATCH (u:User) WHERE size([(u)-->(x) WHERE any(y IN [1] WHERE true) | x]) > 99 RETURN count(u) AS c",
+)
+
+
+@pytest.mark.requirement("gate:runs")
+@pytest.mark.parametrize("text", NEVER)
+def test_a_condition_that_is_never_true_finds_nothing(graphs: Any, text: str) -> None:
+    passed = inspect(text, {}, tenant_id=A)
+
+    found = answer(graphs[1], passed.text, dict(passed.parameters))
+
+    assert found == ("rows", ((0,),))
