@@ -23,8 +23,8 @@ _LEAST_WORDS, _MOST_CHARS = 2, 300
 
 _EXPLAINING = re.compile(
     r"^\W*(?:please\s+|per\s+favore\s+)?(?:can\s+you\s+|could\s+you\s+|puoi\s+)?(?:(?:explain|show|describe|tell)(?:\s+me)?"
-    r"|spieg\w+|mostra\w*|descriv\w+|how|come|what|che\s+cosa|cosa)?\s*(?:"
-    r"(?:how|come)\s+(?:would\s+you|you\s+would|do\s+you|you|to|would\s+i|si\s+farebbe\s+a|si)?\s*|"
+    r"|spieg\w+|mostra\w*|descriv\w+|how(?!\s+(?:many|much)\b)|come|what|che\s+cosa|cosa)?\s*(?:"
+    r"(?:how(?!\s+(?:many|much)\b)|come)\s+(?:would\s+you|you\s+would|do\s+you|you|to|would\s+i|si\s+farebbe\s+a|si)?\s*|"
     r"(?:would\s+(?:you|happen\s+if\s+(?:i|we|you|somebody))|happens\s+if\s+(?:i|we|you)|succede(?:rebbe)?\s+se)\s+|"
     r"(?:the\s+)?(?:cypher(?:\s+query)?|query|plan)\s+(?:that|which|to|for|of|would|plan\s+(?:for|of))\s+"
     r"|la\s+query\s+(?:che|per)\s+|(?:expensive|costly)\s+would\s+it\s+be\s+to\s+|)",
@@ -50,6 +50,8 @@ def explained(wish: str) -> str:
 
     >>> explained("Explain how you would count the failed tasks, without running it")
     'count the failed tasks'
+    >>> explained("explain how many genes there are")
+    'how many genes there are'
     """
     start = _MATCH.search(wish)
     if start is not None and _RETURN.search(wish, start.end()):

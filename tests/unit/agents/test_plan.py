@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from apps.agents.phases.offers import explained
 from apps.agents.phases.plan import plan, plan_run
 from apps.agents.types import AgentSpec, Intent
 from apps.llm.errors import CompletionError
@@ -157,3 +158,14 @@ def test_parts_beyond_the_steps_of_a_run_are_left_out_with_a_warning() -> None:
     assert made.warnings == (
         "A run has at most 1 steps; this was left out: which users run the most tasks?",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("wish", "question"),
+    [
+        ("explain how many genes there are", "how many genes there are"),
+        ("Explain how you would count the failed tasks, without running it", "count the failed tasks"),
+    ],
+)
+def test_what_is_to_be_explained_stays_a_question(wish: str, question: str) -> None:
+    assert explained(wish) == question
