@@ -32,13 +32,13 @@ from workers.runs import course
 
 EFFECTS_SCHEMA = """
 CREATE TABLE IF NOT EXISTS run_effects (
-    run_id uuid NOT NULL, index int NOT NULL, attempt int NOT NULL, what text NOT NULL, pid int NOT NULL,
+    run_id uuid NOT NULL, index int NOT NULL, attempt int NOT NULL, what text NOT NULL, token bigint NOT NULL,
     at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS run_effects_run ON run_effects (run_id);
 GRANT SELECT, INSERT ON run_effects TO cineca_engine;
 """
-LINE = "INSERT INTO run_effects (run_id, index, attempt, what, pid) VALUES (%s, %s, %s, %s, %s)"
+LINE = "INSERT INTO run_effects (run_id, index, attempt, what, token) VALUES (%s, %s, %s, %s, %s)"
 BLOCK_S = 60.0
 _real = (course.classify, course.plan_run, course.step, course.finalize)
 
@@ -67,7 +67,7 @@ def leave_effect(view: RunView, index: int, what: str, ports: Ports) -> None:
     while True:
         try:
             with engine_db.connect("run effects", connect_timeout=2) as connection:
-                connection.execute(LINE, [view.run_id, index, view.attempt, what, os.getpid()])
+                connection.execute(LINE, [view.run_id, index, view.attempt, what, _token(ports)])
             return
         except psycopg.OperationalError:
             ports.checkpoint()
@@ -144,6 +144,11 @@ def _do(script: dict[str, Any], view: RunView, index: int) -> StepResult | None:
         case "fail" if view.attempt == 1:
             return StepResult("script", "failed", None, None, {"code": "broke", "message": "It broke."})
     return None
+
+
+def _token(ports: Ports) -> int:
+    """Of the hold whose ports these are; 0 outside of a worker's engine."""
+    return int(getattr(getattr(ports.report, "__self__", None), "token", 0))
 
 
 def _tries(view: RunView, index: int) -> int:

@@ -21,6 +21,7 @@ from devkit.datadir import DataDir, free_port
 from devkit.postgres_server import PostgresServer
 from devkit.processes import POLL_S, ManagedProcess
 from devkit.redis_server import RedisServer
+from tests import run_script
 from tests.chaos.nodes import ROOT, Node, Supervisor
 from tests.chaos.schema import EFFECTS_SCHEMA
 from tests.clients import Api, is_up, wait_for
@@ -86,6 +87,7 @@ class Platform:
         self._environment.pop("AGENTIC_DATABASE_OWNER_URL")
         with psycopg.connect(variables["AGENTIC_DATABASE_OWNER_URL"]) as owner:
             owner.execute(EFFECTS_SCHEMA)
+            owner.execute(run_script.EFFECTS_SCHEMA)
         self.supervisor.start()
 
     def stop(self) -> None:
@@ -237,10 +239,12 @@ class Web(Node):
 
 
 class Worker(Node):
-    """One Celery worker whose ``test`` jobs leave an effect behind (tests/chaos/effects.py)."""
+    """One Celery worker whose ``test`` jobs leave an effect behind (tests/chaos/effects.py), and whose runs follow
+    scripts (tests/run_script.py)."""
 
     def __init__(self, name: str, env: Mapping[str, str], home: Path) -> None:
-        worker = ["worker", "--hostname", f"{name}@chaos", "--loglevel", "INFO", "-I", "tests.chaos.effects"]
+        worker = ["worker", "--hostname", f"{name}@chaos", "--loglevel", "INFO",
+                  "-I", "tests.chaos.effects,tests.run_script"]  # fmt: skip
         super().__init__(
             name, [sys.executable, "-m", "celery", "-A", "workers", *worker], env, home / f"chaos-{name}.log"
         )

@@ -9,9 +9,11 @@ import pytest
 from tests.chaos import figures
 from tests.chaos.cluster import Platform
 from tests.chaos.history import History
+from tests.chaos.run_scenario import RunScenario
 from tests.chaos.scenario import Scenario
 
-LONG, SHORT = ("test_nemesis_long.py",), ("test_nemesis_short.py", "test_nemesis_servers.py")
+LONG = ("test_nemesis_long.py", "test_runs_long.py")
+SHORT = ("test_nemesis_short.py", "test_nemesis_servers.py", "test_runs_short.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -48,6 +50,15 @@ def run(platform: Platform, home: Path, request: pytest.FixtureRequest) -> Itera
     """A tenant, callers and a history of this test's own; a web server and two workers that come back when killed."""
     platform.stand_up()
     scenario = Scenario(platform, History(home / f"history-{request.node.name}.jsonl"))
+    yield scenario
+    scenario.end()
+
+
+@pytest.fixture
+def runs(platform: Platform, home: Path, request: pytest.FixtureRequest) -> Iterator[RunScenario]:
+    """The same for runs of agents."""
+    platform.stand_up()
+    scenario = RunScenario(platform, History(home / f"history-{request.node.name}.jsonl"))
     yield scenario
     scenario.end()
 

@@ -22,6 +22,8 @@ STREAM_SILENCE_LIMIT_S = 20.0  # above the heartbeat's 15
 class Caller:
     """One user. ``urls()`` names the web servers that may be asked; each try asks another."""
 
+    collection = "/v1/jobs"  # whose streams are followed
+
     def __init__(self, history: History, token: str, urls: Callable[[], list[str]], stop: threading.Event) -> None:
         self.history, self.token, self.urls, self.stop = history, token, urls, stop
         self._turn = random.randrange(1000)
@@ -111,7 +113,7 @@ class Caller:
         headers |= {"Last-Event-ID": str(seen[-1][0])} if seen else {}
         before = len(seen)
         try:
-            connection.request("GET", f"/v1/jobs/{job_id}/events", headers=headers)
+            connection.request("GET", f"{self.collection}/{job_id}/events", headers=headers)
             response = connection.getresponse()
             if response.status != 200:
                 again = response.headers.get("Retry-After")
