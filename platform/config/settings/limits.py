@@ -46,7 +46,9 @@ SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it
 # Retention
 SESSION_WINDOW_TOKENS = 4000  # of a session's latest lines that a prompt carries; older ones are in its summary
 SESSION_RETENTION_DAYS = 90  # an ended session and its steps
-JOB_RETENTION_DAYS = env.integer("AGENTIC_JOB_RETENTION_DAYS", 30, "Days an ended job, or an ended run of an agent, is kept.", 1)
+JOB_RETENTION_DAYS = env.integer(
+    "AGENTIC_JOB_RETENTION_DAYS", 30, "Days an ended job, or an ended run of an agent, is kept.", 1
+)
 
 # Tests only; refused in production
 FAILPOINT = env.text("AGENTIC_FAILPOINT", "", "name:exit|pause: die or stop at that line. Refused in production.")
