@@ -18,7 +18,6 @@ from workers.engine.view import EngineView
 
 log = structlog.get_logger("keeper")
 WATCH_S = 0.25
-SELF_FENCE_SHARE = 0.7  # of the lease: without a renewal for this long, stop before somebody else starts
 
 SEEN = """
 INSERT INTO worker_heartbeats (worker, hostname, pid, started_at, seen_at, concurrency, running)
@@ -52,7 +51,7 @@ class Heartbeat(threading.Thread):
                     self._connection.close()
                     self._connection = None
                 pause_s = 0.3
-            if time.monotonic() - self._renewed_at > SELF_FENCE_SHARE * settings.LEASE_S:
+            if time.monotonic() - self._renewed_at > settings.SELF_FENCE_SHARE * settings.LEASE_S:
                 for execution in self.engine.executions():
                     execution.stop("self_fenced")
             self._stop_event.wait(max(0.05, pause_s - (time.monotonic() - began)))

@@ -10,7 +10,6 @@ from django.conf import settings
 
 from apps.agents import run_ledger
 from kernel import engine_db
-from workers.engine.keeper import SELF_FENCE_SHARE
 from workers.runs.core import RunEngine
 
 log = structlog.get_logger("worker.runs")
@@ -46,7 +45,7 @@ class Keeper(threading.Thread):
             for hold in self.engine.holds():
                 # A hold that is younger than the last renewal has its claim's lease.
                 kept_at = max(self._renewed_at, hold.began)
-                if time.monotonic() - kept_at > SELF_FENCE_SHARE * settings.LEASE_S:
+                if time.monotonic() - kept_at > settings.SELF_FENCE_SHARE * settings.LEASE_S:
                     hold.stop("self_fenced")
                 if hold.stopped_at is not None and time.monotonic() - hold.stopped_at > INTERRUPT_AFTER_S:
                     hold.interrupt()

@@ -31,7 +31,7 @@ LOOK_AT = 64  # messages at the taking end that are known to be there
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def run_of(message: str) -> UUID | None:
+def run_of(message: str | bytes) -> UUID | None:
     """The run that a message on the queue is about, by the arguments its head shows; None when it shows none."""
     try:
         found = _UUID.search(json.loads(message)["headers"]["argsrepr"])

@@ -4,6 +4,7 @@ from config.env import env
 
 # Leases (docs/architecture.md, "Nothing is lost")
 LEASE_S = env.number("AGENTIC_LEASE_S", 10.0, "Seconds a worker owns a job after its last heartbeat.", 1.0)
+SELF_FENCE_SHARE = 0.7  # of the lease: without a renewal for this long, stop before somebody else starts
 HEARTBEAT_S = env.number("AGENTIC_HEARTBEAT_S", 2.5, "Seconds between two heartbeats of a worker.", 0.1)
 SWEEP_S = env.number("AGENTIC_SWEEP_S", 1.0, "Seconds between two rounds of the sweeper.", 0.05)
 SWEEPER_ENABLED = env.flag("AGENTIC_SWEEPER_ENABLED", True, "Off only to show that jobs are then lost.")
