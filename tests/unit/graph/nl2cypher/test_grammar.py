@@ -58,7 +58,7 @@ def test_a_question_becomes_this_query(question: str, cypher: str, parameters: d
 
 
 @pytest.mark.requirement("asking:grammar")
-@pytest.mark.parametrize("label", [*schema.LABEL_NAMES])
+@pytest.mark.parametrize("label", sorted(schema.LABEL_NAMES))
 def test_every_label_can_be_counted_listed_and_asked_for_each_of_its_properties(label: str) -> None:
     noun = VOCABULARY["nouns"][label][0]
 
@@ -200,3 +200,38 @@ def test_a_long_or_tangled_question_ends_soon(question: str) -> None:
 
     assert isinstance(found, NotUnderstood)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.requirement("asking:no-other-label")
+@pytest.mark.parametrize(
+    "question",
+    [
+        "users with email at gmail.com",
+        "who has the longest user name",
+        "which tool has the latest version",
+        "files read by all tasks",
+        "how many tasks failed on Monday",
+        "how many tasks failed in May",
+        "the largest file of each user",
+        "tasks on Linux",
+    ],
+)
+def test_what_would_be_answered_about_something_else_is_refused(question: str) -> None:
+    assert refusal_of(question).reason
+
+
+@pytest.mark.requirement("asking:no-other-label")
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("users with an email ending in .org", "toLower(u.email) ENDS WITH $email"),
+        ("users that have an email starting with anna", "toLower(u.email) STARTS WITH $email"),
+        ("tasks at Montechiaro General Hospital", "-[:WORKS_AT]->(i:Institution) WHERE"),
+        ("tasks that were run at Montechiaro General Hospital", "-[:WORKS_AT]->(i:Institution) WHERE"),
+    ],
+)
+def test_a_condition_is_about_what_was_named_last(question: str, said: str) -> None:
+    cypher, _ = cypher_of(question)
+
+    assert said in cypher
+    assert "user_name)" not in cypher
