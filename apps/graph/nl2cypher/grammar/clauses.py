@@ -8,6 +8,8 @@ from apps.graph.nl2cypher.grammar.applying import linked, with_test, with_values
 from apps.graph.nl2cypher.grammar.frames import Quantity, Test, Thing
 from apps.graph.nl2cypher.grammar.reader import Found, Reader
 
+_PLACES = frozenset(("at", "in", "within", "located in", "located at"))
+"""Tasks at a name are those of people who work there; tasks of a name are a person's."""
 _QUANTITIES: dict[str, Quantity] = {"GT": ">", "GE": ">=", "LT": "<", "LE": "<=", "EQ": "="}
 
 
@@ -128,7 +130,9 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
                     read.object_to(start + 1, f"Say by which {noun}, by a {noun}, or per {noun}.")
                     continue
                 yield from _link_to(read, thing, verb, start, negated, agent="target")
-                if verb == "RUN":
+                if verb == "RUN" and by.text in _PLACES:
+                    yield from _name_as(read, thing, start, "Institution", None, negated)
+                elif verb == "RUN":
                     yield from _name_as(read, thing, start, "User", verb, negated)
                 for name, end in read.take(start, "NAME", "QUOTED") if verb != "RUN" else ():
                     read.object_to(end, f"Say what {name.text} is: 'user {name.text}' or 'task {name.text}'.")
@@ -251,9 +255,11 @@ def _having(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
 def _prepositions(read: Reader, thing: Thing, at: int) -> Found:
     """``of``, ``for``, ``from``, ``at``, ``in``, and ``by`` where only one relationship can be meant."""
     label = "Institution" if thing.label == "User" else "User" if thing.label == "Task" else None
-    for _, start in read.take(at, "OF", "IN", "AT"):
-        if label is not None:
-            yield from _name_as(read, thing, start, label, None, negated=False)
+    of_property = at > 0 and any(end == at for _, end in read.take(at - 1, "PROP"))  # "with email at example.org"
+    for word, start in read.take(at, "OF", "IN", "AT"):
+        owner = "Institution" if word.text in _PLACES and thing.label == "Task" else label
+        if owner is not None and not of_property and word.text != "on":
+            yield from _name_as(read, thing, start, owner, None, negated=False)
         for target, end in read.things(start):
             for made in read.attempt(end, linked, thing, target, None, "some", 0):
                 yield made, end

@@ -127,7 +127,10 @@ def periods(read: Reader, at: int) -> Iterator[tuple[str, Period, Period | None,
 
 def texts(read: Reader, thing: Thing, at: int) -> Found:
     """``named X``, ``tagged X``, ``about X``, ``starting with X``, ``containing X`` said of the name."""
+    just_named = at > 0 and any(end == at for _, end in read.take(at - 1, "PROP"))
     for word, start in read.take(at, "NAMED", "TAGGED", "ABOUT", "STARTING", "ENDING"):
+        if just_named and word.kind != "TAGGED":
+            continue  # "with an email ending in .org" is about the email: _condition
         for text, end in text_at(read, start):
             name, test = _said(word.kind, text)
             yield from _made(read, thing, end, Tag("PROP", name, 0, name), test)

@@ -21,6 +21,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "second": ("seconds", 1), "sec": ("seconds", 1), "s": ("seconds", 1), "minute": ("seconds", 60),
     "min": ("seconds", 60), "hour": ("seconds", 3600), "h": ("seconds", 3600), "day": ("seconds", 86400),
 }  # fmt: skip
+_DAYS = frozenset(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
 _MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name} | {
     name.lower(): number for number, name in enumerate(calendar.month_abbr) if name
 }
@@ -96,8 +97,8 @@ def _without_fillers(raw: list[Piece]) -> list[Piece]:
             if tuple(one.word for one in span) == phrase and not any(one.quoted for one in span):
                 if phrase in _TOTALS and not counts:
                     continue  # "users in total" asks for a number
-                if phrase[0] == "all" and kept and _takes_object(kept[-1]):
-                    continue  # "who ran all tasks" is another question than "who ran tasks"
+                if phrase[0] == "all" and kept and (_takes_object(kept[-1]) or kept[-1].word == "by"):
+                    continue  # "who ran all tasks", "read by all tasks" are other questions than without it
                 at += len(phrase)
                 break
         else:
@@ -219,6 +220,8 @@ def _name_tags(kept: list[Piece], at: int, known: bool) -> list[Tag]:
     """What can only be somebody's or something's name: TP53, mario.rossi, University of Bologna."""
     one = kept[at]
     found = []
+    if one.word in _DAYS or one.word in _MONTHS:
+        return []  # "failed on Monday" is about a day, not about a user of that name
     last = at
     while last + 1 < len(kept) and (_is_capital(kept[last + 1]) or _links_names(kept, last + 1)):
         last += 1

@@ -66,7 +66,7 @@ def superlatives(read: Reader, at: int) -> Listings:
                 for word, prop_at in read.take(start, "MAX", "MIN", "SUP"):
                     way = word.value[1] if word.kind == "SUP" else word.kind == "MAX"
                     for tag, end in read.take(prop_at, "PROP"):
-                        for owner in _sortable(read, thing, str(tag.value), end):
+                        for owner in read.attempt(end, _measured, thing, str(tag.value)):
                             limit = number or (SEVERAL if thing.plural else 1)
                             yield Listing(owner, order=str(tag.value), descending=way, limit=limit), end
 
@@ -218,6 +218,14 @@ def _ranked(thing: Thing, by: str) -> Thing:
 def _order_of(thing: Thing, by: str) -> str:
     moment = lexicon.moment_of(thing.schema_name)
     return moment.name if by == "moment" and moment is not None else by
+
+
+def _measured(thing: Thing, name: str) -> Thing:
+    """The thing that has a number or a time of this name: the longest name is not the last in the alphabet."""
+    one = applying.property_on(thing, name)
+    if one.type not in (*applying.NUMBERS, *applying.MOMENTS):
+        raise Objection(f"{one.name} has no size: it is text.")
+    return _ranked(thing, name)
 
 
 def _sortable(read: Reader, thing: Thing, name: str, at: int) -> Iterator[Thing]:

@@ -97,7 +97,8 @@ def _before_key(read: Reader, at: int) -> list[int]:
 def spreads(read: Reader, at: int) -> Meanings:
     """``average number of tasks per user``."""
     for word, start in read.take(at, "AVG", "MAX", "MIN"):
-        for counted in read.after(start, "COUNT", "NUMBEROF"):
+        said = [end for _, end in read.take(start, "COUNT", "NUMBEROF")]
+        for counted in said if read.starts(at, "SUP") else [*said, start]:  # "the largest file per user" is a file
             for thing, after in read.things(counted):
                 for _, by in read.take(after, "PER"):
                     for key, end in keys(read, thing, by):
