@@ -37,10 +37,7 @@ def propose(principal: Principal, cypher: str, parameters: Mapping[str, Any]) ->
     GateRefusal when it may not be made at all.
     """
     passed = _inspected(principal, cypher, parameters)
-    found = client.read(
-        passed.count_text, passed.parameters, tenant_id=principal.tenant_id, row_limit=1, timeout_s=passed.timeout_s
-    )
-    would_change = {name: int(value or 0) for name, value in found.as_records()[0].items()} if found.rows else {}
+    would_change = _counted(principal, passed)
     with tenant_scope(principal.tenant_id):
         change = GraphChange.objects.create(
             tenant_id=principal.tenant_id,
@@ -58,11 +55,11 @@ def propose(principal: Principal, cypher: str, parameters: Mapping[str, Any]) ->
 def carry_out(principal: Principal, cypher: str, parameters: Mapping[str, Any], *, token: str) -> Made:
     """The change that ``token`` confirms, once.
 
-    NotFoundError for a token that is not the caller's; ConflictError when it was used, when it has expired, and when it
-    confirms another text or other parameters.
+    NotFoundError for a token that is not the caller's; ConflictError when it was used, when it has expired, when it
+    confirms another text or other parameters, and when the change would by now touch more or less than was confirmed.
     """
     passed = _inspected(principal, cypher, parameters)
-    change = _taken(principal, passed, parameters, token)
+    change = _taken(principal, passed, parameters, token, would_change=_counted(principal, passed))
     try:
         written = client.write(
             passed.text, passed.parameters, tenant_id=principal.tenant_id, timeout_s=passed.timeout_s
@@ -83,7 +80,31 @@ def _inspected(principal: Principal, cypher: str, parameters: Mapping[str, Any])
         raise
 
 
-def _taken(principal: Principal, passed: PassedChange, parameters: Mapping[str, Any], token: str) -> GraphChange:
+def _counted(principal: Principal, passed: PassedChange) -> dict[str, int]:
+    """What the change would touch now."""
+    found = client.read(
+        passed.count_text, passed.parameters, tenant_id=principal.tenant_id, row_limit=1, timeout_s=passed.timeout_s
+    )
+    return {name: int(value or 0) for name, value in found.as_records()[0].items()} if found.rows else {}
+
+
+def _typed(value: Any) -> Any:
+    """A JSON value in which true is not 1."""
+    if isinstance(value, Mapping):
+        return {key: _typed(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_typed(one) for one in value]
+    return (value,) if isinstance(value, bool) else value
+
+
+def _taken(
+    principal: Principal,
+    passed: PassedChange,
+    parameters: Mapping[str, Any],
+    token: str,
+    *,
+    would_change: dict[str, int],
+) -> GraphChange:
     """The proposal, which is nobody else's from here on."""
     try:
         wanted = UUID(token)
@@ -93,10 +114,16 @@ def _taken(principal: Principal, passed: PassedChange, parameters: Mapping[str, 
         change = GraphChange.objects.filter(id=wanted, owner_sub=principal.sub).first()
         if change is None:
             raise NotFoundError("There is no such confirmation_token.", code="confirmation_not_found")
-        if change.sha256 != passed.sha256 or change.parameters != dict(parameters):
+        if change.sha256 != passed.sha256 or _typed(change.parameters) != _typed(parameters):
             raise ConflictError(
                 "This confirmation_token is for another change. Leave it out to get one for this change.",
                 code="confirmation_mismatch",
+            )
+        if change.status == PROPOSED and change.would_change != would_change:
+            raise ConflictError(
+                "Meanwhile the graph has changed: this change would touch other numbers than were confirmed. "
+                "Leave the confirmation_token out to see them.",
+                code="confirmation_outdated",
             )
         mine = GraphChange.objects.filter(id=wanted, status=PROPOSED, expires_at__gt=now())
         if not mine.update(status=RUNNING, executed_at=now()):

@@ -144,8 +144,8 @@ class _Estimate:
         if self.at_once > self.limits.at_once:
             raise GateRefusal(
                 "depth",
-                f"Lists inside lists in this query may take about {self.at_once:.0e} steps for one row; "
-                f"the most is {self.limits.at_once:.0e}.",
+                f"Lists and patterns inside expressions of this query may take about {self.at_once:.0e} steps "
+                f"for one row; the most is {self.limits.at_once:.0e}.",
                 "Make the lists shorter, or spread them over rows with UNWIND.",
             )
 
@@ -204,7 +204,9 @@ class _Estimate:
                     inner._match((pattern,), where)
                     found.append(inner.size(result))
 
-                return (self._inside(run).rows, total(found[0]) if found else 1.0)
+                inner = self._inside(run)
+                self._takes(inner.work)
+                return (inner.rows, total(found[0]) if found else 1.0)
             case tree.PatternPredicate(pattern):
                 self._inside(lambda inner: inner._match((pattern,), None))
                 return ONE

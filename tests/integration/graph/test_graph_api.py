@@ -270,6 +270,25 @@ def test_a_confirmation_is_for_one_change_of_one_person_for_some_minutes(
 
 
 @pytest.mark.requirement("graph:changes")
+def test_a_change_that_would_by_now_touch_something_else_is_not_made(caller: Callable[[str], Api]) -> None:
+    admin = caller("admin")
+    change: dict[str, Any] = {"cypher": "MATCH (g:Gene) SET g.chromosome = $x", "parameters": {"x": 1}}
+    more = {"cypher": "CREATE (g:Gene {id: 'gene-more', symbol: 'ABC1', name: 'more', chromosome: '1'})"}
+
+    token = ask(admin, "changes", **change).json["confirmation_token"]
+    true_for_1 = ask(admin, "changes", **{**change, "parameters": {"x": True}}, confirmation_token=token)
+    ask(admin, "changes", **more, confirmation_token=ask(admin, "changes", **more).json["confirmation_token"])
+    outdated = ask(admin, "changes", **change, confirmation_token=token)
+    again = ask(
+        admin, "changes", **change, confirmation_token=ask(admin, "changes", **change).json["confirmation_token"]
+    )
+
+    assert (true_for_1.status, true_for_1.json["code"]) == (409, "confirmation_mismatch")
+    assert (outdated.status, outdated.json["code"]) == (409, "confirmation_outdated")
+    assert again.json["executed"] is True
+
+
+@pytest.mark.requirement("graph:changes")
 def test_what_is_created_belongs_to_the_tenant(caller: Callable[[str], Api]) -> None:
     api = caller("curator")
     change = {"cypher": "CREATE (g:Gene {id: 'g1', symbol: $symbol, name: 'x', chromosome: '17'})",

@@ -114,12 +114,13 @@ def test_a_value_that_may_grow_without_end_is_refused(text: str) -> None:
         "MATCH (a:User) WITH collect(a) AS l RETURN [x IN l | [y IN l | [z IN l | 1]]] AS x",
         "RETURN size([a IN range(1, 400) | size([b IN range(1, 400) | size([c IN range(1, 400) | c])])]) AS x",
         "RETURN reduce(s = 0, x IN range(1, 9000) | s + size([y IN range(1, 9000) | y])) AS x",
+        "MATCH (u:User {user_id: '1'}) RETURN size([(u)-[*..5]-()-[*..5]-(x) | x]) AS x",
         "RETURN any(x IN range(1, 9000) WHERE all(y IN range(1, 9000) WHERE x <> y)) AS x",
         "RETURN " + " + ".join(["size([x IN range(1, 999) WHERE size([y IN range(1, 999) | y]) = 1])"] * 9) + " AS x",
     ],
 )
 def test_lists_inside_lists_which_no_server_stops_are_refused(text: str) -> None:
-    assert "steps for one row" in refusal(text).message
+    assert "for one row" in refusal(text).message
 
 
 @pytest.mark.requirement("gate:work")
