@@ -114,6 +114,10 @@ class RunScenario:
             if before <= fault_at_s < after
         )
 
+    def have_ended(self, ids: list[str]) -> bool:
+        sql = "SELECT 1 FROM agent_runs WHERE id = ANY(%s::uuid[]) AND status IN ('queued', 'running')"
+        return not self.platform.query(sql, [ids])
+
     def open_runs(self) -> int:
         sql = "SELECT count(*) FROM agent_runs WHERE tenant_id = %s AND status IN ('queued', 'running')"
         return int(self.platform.query(sql, [self.tenant.id])[0][0])

@@ -63,9 +63,10 @@ def test_workers_and_servers_die_inside_steps(runs: RunScenario) -> None:
 
     runs.fault("kill valkey")
     platform.kill_redis()
-    pause(1.0)
+    without = runs.start(2, ms=50)
+    wait_for(lambda: runs.have_ended(without), limit_s=20, what="runs ending without Valkey")
     platform.start_redis()
-    ids += runs.start(4, ms=200)
+    ids += without + runs.start(4, ms=200)
     runs.fault("empty valkey")
     platform.kill_redis()
     platform.start_redis(empty=True)

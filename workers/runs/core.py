@@ -73,6 +73,8 @@ class RunEngine:
             if row is None:
                 return None
             hold = Hold(row)
+            if row["cancel_requested_at"] is not None:  # it was asked while a task had it that was done too soon
+                hold.stop("cancelled")
             with self._lock:
                 self._holds[run_id] = hold
         finally:

@@ -14,6 +14,7 @@ from tests.clients import wait_for
 from tests.factories import make_principal
 from tests.integration.runs import carrying
 from tests.integration.runs.carrying import advance, make_run
+from workers.runs.core import Done
 
 
 @pytest.mark.requirement("runs:cancel")
@@ -85,6 +86,21 @@ def _settle(engine, run) -> bool:
     with engine_db.connect("test") as connection:
         run_sweep.force_cancel(connection, grace_s=0.0)
     return False
+
+
+def test_a_cancellation_that_no_phase_had_time_to_notice_ends_the_run_at_its_next_task(principal, engine, effects):
+    run = make_run(principal, steps=3, effects=True)
+    hold = engine.take(run.id, "classify", 0)
+    answer = cancel_run(principal, run.id)
+    engine.move(hold, {"phase": "plan", "next_index": 0})
+    engine.let_go(hold)
+
+    done = advance(engine, run.id, Done(True, "plan", 0))
+
+    assert answer == ("running", False)
+    assert not done.goes_on
+    assert carrying.row(run).status == "cancelled"
+    assert effects(run) == []
 
 
 def test_a_phase_that_ignores_its_cancellation_is_fenced_off(principal, engine, admin_url):
