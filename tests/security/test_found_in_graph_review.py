@@ -34,6 +34,13 @@ CONDITIONS = (
 )
 
 
+ENDS = (
+    "MATCH (u:User)-[q*1..3]-(t) WHERE all(y IN q WHERE 10 / (CASE WHEN {end}(y).uid < 'b' THEN 1 ELSE 0 END) > 0)",
+    "MATCH (u)-[q*1..3]-(t) WHERE size([y IN q WHERE 1 / (CASE WHEN {end}(y).uid < 'b' THEN 1 ELSE 0 END) = 1]) > 0",
+    "MATCH (u)-[r]-(t) WHERE 10 / (CASE WHEN {end}(r).uid < 'b' THEN 1 ELSE 0 END) > 0",
+)
+
+
 @pytest.fixture(scope="module")
 def graphs(servers: Any) -> Iterator[Any]:
     """A's data alone, and among others'."""
@@ -56,6 +63,19 @@ def test_what_fails_does_not_tell_whether_somebody_elses_node_is_there(graphs: A
             told.append(text)
 
     assert told == []
+
+
+@pytest.mark.requirement("gate:guards")
+@pytest.mark.requirement("security:96")
+@pytest.mark.parametrize("condition", ENDS)
+@pytest.mark.parametrize("end", ["startNode", "endNode"])
+def test_the_ends_of_ones_own_relationships_tell_nothing_either(graphs: Any, condition: str, end: str) -> None:
+    passed = inspect(f"{condition.format(end=end)} RETURN count(*) AS c", {}, tenant_id=A, limits=Limits(score=1e15))
+
+    alone, among = (answer(session, passed.text, dict(passed.parameters)) for session in graphs)
+
+    assert alone == among
+    assert alone[0] == "rows"
 
 
 NEVER = (

@@ -23,6 +23,7 @@ Given = Mapping[str, Any]
 
 OWN = tree.Param(TENANT_PARAMETER)
 _EACH = "__each"
+_ENDS = ("startNode", "endNode")
 
 
 def all_own(elements: tree.Expr) -> tree.Quantifier:
@@ -108,7 +109,9 @@ def _guard(condition: tree.Expr, mentioned: set[str], here: Kinds, kinds: Kinds)
     worked out tells of n.
     """
     of_here = _mentioned(condition) & here.keys() or mentioned
-    own = joined([_own(name, here, kinds) for name in sorted(of_here | (free_names(condition) & kinds.keys()))])
+    ends = any(isinstance(part, tree.Call) and part.name in _ENDS for part in walk(condition))
+    named = sorted(of_here | (free_names(condition) & kinds.keys()))
+    own = joined([_own(name, here, kinds, ends=ends) for name in named])
     if own is None:
         return as_truth(condition)
     return as_truth(tree.Case(None, ((own, condition),), tree.Const(False)))
@@ -140,18 +143,32 @@ def _mentioned(condition: tree.Expr) -> set[str]:
     return names
 
 
-def _own(name: str, here: Kinds, kinds: Kinds) -> tree.Expr:
-    """That what the name stands for is the tenant's. What an OPTIONAL MATCH before did not find is nobody's."""
+def _own(name: str, here: Kinds, kinds: Kinds, *, ends: bool) -> tree.Expr:
+    """That what the name stands for is the tenant's. What an OPTIONAL MATCH before did not find is nobody's.
+
+    ``ends``: the condition looks at where relationships begin or end, so these nodes must be the tenant's as well.
+    """
     match here.get(name) or kinds[name]:
         case "value":
             raise GateRefusal("tenant", f"{name} stands for two things in this query.", "Give each a name of its own.")
         case "relationships":
-            own: tree.Expr = all_own(tree.Var(name))
+            each = _with_ends(_EACH) if ends else is_own(_EACH)
+            own: tree.Expr = tree.Quantifier("all", _EACH, tree.Var(name), each)
+        case "relationship" if ends:
+            own = _with_ends(name)
         case "path":
             own = tree.Binary("AND", nodes_own(name), all_own(tree.Call("relationships", (tree.Var(name),))))
         case _:
             own = is_own(name)
     return own if name in here else tree.Binary("OR", tree.IsNull(tree.Var(name)), own)
+
+
+def _with_ends(relationship: str) -> tree.Expr:
+    """The relationship and the nodes that it connects are the tenant's."""
+    nodes = [tree.Prop(tree.Call(end, (tree.Var(relationship),)), TENANT) for end in _ENDS]
+    found = joined([is_own(relationship), *(tree.Compare((node, OWN), ("=",)) for node in nodes)])
+    assert found is not None
+    return found
 
 
 def is_safe(condition: tree.Expr, given: Given) -> bool:
