@@ -25,6 +25,8 @@ _FIXED: dict[str, Size] = {
 }  # fmt: skip
 _LIKE_ARGUMENT = frozenset(("toLower", "toUpper", "trim", "lTrim", "rTrim", "substring", "left", "right", "reverse",
                             "tail", "toString", "coalesce", "max", "min"))  # fmt: skip
+_A_STEP = 25.0  # elements or characters that are read in about the time of one step
+_NO_STEP = 10.0  # steps that come with every value
 _GROWS = 1.001
 _FEW_TIMES = 20
 
@@ -138,6 +140,13 @@ class _Estimate:
         inner.reduces = self.reduces
         return inner
 
+    def _reads(self, sizes: list[Size]) -> None:
+        """What working with large values costs, as ``x IN $thousands`` and toUpper($long)."""
+        steps = sum(max(0.0, total(size) / _A_STEP - _NO_STEP) for size in sizes)
+        if steps:
+            self.work += self.rows * steps
+            self._takes(steps)
+
     def _takes(self, steps: float) -> None:
         """GateRefusal when one row takes more steps inside expressions than may go on unseen."""
         self.at_once += steps
@@ -189,6 +198,7 @@ class _Estimate:
                 return (20.0 + sum(total(size) for size in sizes), 1.0)
             case tree.Binary("+", left, right):
                 first, second = self.size(left), self.size(right)
+                self._reads([first, second])
                 return (first[0] + second[0], max(first[1], second[1]))
             case tree.ListComprehension():
                 return self._list(one.source, one.variable, one.where, one.result)
@@ -214,14 +224,14 @@ class _Estimate:
                 self._inside(lambda inner: inner.query(query))
                 return ONE
             case _:
-                for part in parts(one):
-                    self.size(part)
+                self._reads([self.size(part) for part in parts(one)])
                 return ONE
 
     def _call(self, call: tree.Call) -> Size:
         if call.name == "range":  # looks at its arguments itself: twice in each of many would take for ever
             return (length_of_range(call, self.parameters, self.limits, lambda part: self.size(part)[0]), 1.0)
         sizes = [self.size(argument) for argument in call.arguments]
+        self._reads(sizes)
         if call.name == "collect":
             return (min(self.rows, NODES), total(sizes[0]))
         if call.name == "split":

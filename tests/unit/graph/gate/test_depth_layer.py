@@ -124,6 +124,17 @@ def test_lists_inside_lists_which_no_server_stops_are_refused(text: str) -> None
 
 
 @pytest.mark.requirement("gate:work")
+@pytest.mark.parametrize(
+    "step", ["-x IN $thousands", "toUpper($long) = 'A'", "$long CONTAINS 'b'", "size($long + x) = 1"]
+)
+def test_large_values_read_again_for_each_element_are_refused(step: str) -> None:
+    given = {"thousands": list(range(50_000)), "long": "a" * 300_000}
+
+    assert "for one row" in refusal(f"RETURN size([x IN range(1, 9999) WHERE {step}]) AS n", **given).message
+    assert inspect("MATCH (t:Task) WHERE t.task_id IN $thousands RETURN t", given, tenant_id="A")
+
+
+@pytest.mark.requirement("gate:work")
 def test_union_passes_on_the_largest_of_its_values() -> None:
     lists = "CALL { RETURN range(0, 9999) AS x UNION ALL RETURN [] AS x } "
 
