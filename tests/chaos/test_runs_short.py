@@ -1,6 +1,7 @@
 """Agent runs of six steps while workers and servers die: every run ends once, no finished step is done again, and the
 answer is that of an undisturbed run."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,9 @@ def test_workers_die_at_the_boundaries_of_phases(runs: RunScenario) -> None:
         for point in BOUNDARIES
     ]
     runs.start(4, follow_every=2, ms=100)
-    for _ in range(40):
-        if not any(node.is_running() for node in dying):
-            break
-        runs.start(2, ms=50)
+    deadline_s = time.monotonic() + 75
+    while any(node.is_running() for node in dying) and time.monotonic() < deadline_s:
+        runs.start(1, ms=20)
         pause(0.5)
 
     after = runs.assert_sound()
