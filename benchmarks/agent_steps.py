@@ -1,9 +1,9 @@
 """What a durable step of an agent run costs, and how soon a run begins.
 
 Six steps that do nothing: as our tasks, through Celery and Redis, each claimed, committed and told; by our engine
-alone, without a broker; as a LangGraph graph whose PostgreSQL checkpointer writes after every step; and as a plain function.
-All use the same PostgreSQL in the same minute; rounds are interleaved. Then: from POST to the first event and to the
-first task, and 50 runs at once whose model takes a second.
+alone, without a broker; as a LangGraph graph whose PostgreSQL checkpointer writes after every step; and as a plain
+function. All use the same PostgreSQL in the same minute; rounds are interleaved. Then: from POST to the first event and
+to the first task, and 50 runs at once whose model takes a second.
 """
 
 import http.client
@@ -80,7 +80,7 @@ class Ours:
         self.looking, self.caller = looking, make_principal(setting.tenant())
 
     def create(self, **script: Any) -> Any:
-        from apps.agents import run_services
+        from apps.agents.runs import services as run_services
         from tests import run_script
 
         return run_services.create_run(self.caller, fields={"prompt": run_script.prompt(**script)})[0]
@@ -94,7 +94,7 @@ class Ours:
     def by_engine(self) -> float:
         from unittest import mock
 
-        from apps.agents import dispatch
+        from apps.agents.runs import dispatch
         from workers.runs.core import Done, RunEngine
         from workers.runs.course import perform
 

@@ -6,10 +6,12 @@ from uuid import uuid4
 
 from django.db.models.functions import Now
 
-from apps.agents import run_ledger, run_mirror, run_services
 from apps.agents.models import AgentRun, TapeEntry
-from apps.agents.run_event_types import DELTA
-from apps.agents.run_records import Move, NewEvent
+from apps.agents.runs import ledger as run_ledger
+from apps.agents.runs import mirror as run_mirror
+from apps.agents.runs import services as run_services
+from apps.agents.runs.event_types import DELTA
+from apps.agents.runs.records import Move, NewEvent
 from apps.agents.states import CLASSIFY
 from apps.identity.principal import Principal
 from kernel import engine_db

@@ -23,8 +23,8 @@ from typing import Any
 
 import psycopg
 
-from apps.agents.budgets import BudgetExhausted
 from apps.agents.phases.plan import Plan
+from apps.agents.thinking.budgets import BudgetExhausted
 from apps.agents.types import Final, Intent, Ports, RunView, StepResult, Todo
 from kernel import engine_db
 from kernel.errors import ForbiddenError, UnavailableError

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from apps.agents import agent_views, run_views, views
+from apps.agents.definitions import views as agent_views
+from apps.agents.runs import views as run_views
+from apps.agents.sessions import views
 
 urlpatterns = [
     route

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import forms
 
-from apps.agents.agent_schemas import AgentChange, AgentCreate
-from apps.agents.agent_selectors import Definition
+from apps.agents.definitions.schemas import AgentChange, AgentCreate
+from apps.agents.definitions.selectors import Definition
 from apps.agents.states import PLANNING_MODES, RESPONSE_MODES
 from apps.backoffice.llm_forms import EVERYBODYS
 from kernel.web.schema import parse_body

@@ -13,8 +13,8 @@ from django.shortcuts import render
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from apps.agents import run_shown
 from apps.agents.models import AgentRun, RunEvent, RunStep, TapeEntry
+from apps.agents.runs import shown as run_shown
 from apps.agents.states import RUN_STATUSES, RUN_TERMINAL
 from apps.backoffice import filters, run_acts
 from apps.backoffice.llm_shown import usd

@@ -10,8 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedi
 from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from apps.agents import services
 from apps.agents.models import Session, SessionStep
+from apps.agents.sessions import services
 from apps.agents.states import ACTIVE, SESSION_STATUSES
 from apps.backoffice import filters
 from apps.backoffice.reading import alias_for

@@ -9,8 +9,9 @@ from django.contrib.admin import display
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import URLPattern, path
 
-from apps.agents import agent_schemas, agent_services
-from apps.agents.agent_selectors import Definition
+from apps.agents.definitions import schemas as agent_schemas
+from apps.agents.definitions import services as agent_services
+from apps.agents.definitions.selectors import Definition
 from apps.agents.models import Agent, AgentVersion
 from apps.backoffice import filters
 from apps.backoffice.agent_forms import AgentForm

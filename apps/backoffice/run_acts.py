@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from apps.agents import run_services
 from apps.agents.models import AgentRun
+from apps.agents.runs import services as run_services
 from apps.agents.states import CANCELLED, FAILED, RUN_TERMINAL
 from apps.backoffice.rights import Staff
 from apps.backoffice.told import tell

@@ -165,7 +165,7 @@ def rbac_page() -> str:
 
 def events_page() -> str:
     """Every event of a stream."""
-    return events_text(HEAD.format(source="apps/jobs/event_types.py and apps/agents/run_event_types.py"), _table)
+    return events_text(HEAD.format(source="apps/jobs/event_types.py and apps/agents/runs/event_types.py"), _table)
 
 
 PAGES: dict[str, Callable[[], str]] = {

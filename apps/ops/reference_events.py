@@ -1,10 +1,10 @@
 """docs/reference/events.md: every event of the logs of jobs and of runs, and what streams add (the tables are in
-apps/jobs/event_types.py and apps/agents/run_event_types.py)."""
+apps/jobs/event_types.py and apps/agents/runs/event_types.py)."""
 
 import json
 from collections.abc import Callable, Sequence
 
-from apps.agents.run_event_types import RUN_EVENTS
+from apps.agents.runs.event_types import RUN_EVENTS
 from apps.jobs.event_types import JOB_EVENTS, STREAM_EVENTS, EventType
 
 Table = Callable[[tuple[str, ...], Sequence[tuple[str, ...]]], str]

@@ -84,7 +84,7 @@ RUNS_QUEUE = Key(
     "LIST",
     "Celery messages for the tasks of agent runs, each with a run's id. Celery's own queue of that name.",
     None,
-    "workers (Celery), API and sweeper (apps/agents/dispatch.py)",
+    "workers (Celery), API and sweeper (apps/agents/runs/dispatch.py)",
     "workers",
     "The sweeper sends the next task of every run that nobody holds again within 3 s.",
 )
@@ -93,7 +93,7 @@ RUNS_EVENTS = Key(
     "LIST",
     "Ring of the agent run's last 1,000 events, as jobs:events:{id}.",
     DAY_S,
-    "apps/agents/run_mirror.py after each commit",
+    "apps/agents/runs/mirror.py after each commit",
     "streams (apps/jobs/feed.py)",
     "Streams read run_events in PostgreSQL instead.",
 )
@@ -111,7 +111,7 @@ SESSION = Key(
     "STRING",
     '"<version>:<JSON of the session>", signed: what anybody else writes is not read.',
     60,
-    "apps/agents/session_cache.py after each commit",
+    "apps/agents/sessions/cache.py after each commit",
     "GET /v1/sessions/{id}",
     "The next read takes the row and writes it again.",
 )

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
-from apps.agents import dispatch
+from apps.agents.runs import dispatch
 from tests import run_script
 from tests.chaos import run_checker, verdict
 from tests.chaos.checker import Event, Violation

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import structlog
 
-from apps.agents import run_jobs
-from apps.agents.run_services import cancel_run
+from apps.agents.runs import jobs as run_jobs
+from apps.agents.runs.services import cancel_run
 from apps.agents.states import CANCELLED, FAILED
 from apps.identity.present import rights_now
 from apps.identity.principal import Principal

@@ -11,8 +11,8 @@ from uuid import UUID
 
 import redis
 
-from apps.agents import run_selectors
-from apps.agents.run_services import cancel_run
+from apps.agents.runs import selectors as run_selectors
+from apps.agents.runs.services import cancel_run
 from apps.graph import erasure
 from apps.identity import services as accounts
 from apps.identity.principal import ADMIN_SCOPE, Principal

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from apps.agents.run_ledger import Connection
+from apps.agents.runs.ledger import Connection
 from kernel import engine_db
 
 WAIT_S = 5.0

@@ -14,8 +14,12 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from apps.agents import dispatch, run_ends, run_ledger, run_mirror, session_cache
-from apps.agents.run_records import Move, Moved, Row
+from apps.agents.runs import dispatch
+from apps.agents.runs import ends as run_ends
+from apps.agents.runs import ledger as run_ledger
+from apps.agents.runs import mirror as run_mirror
+from apps.agents.runs.records import Move, Moved, Row
+from apps.agents.sessions import cache as session_cache
 from apps.agents.states import FAILED, QUEUED, RUNNING, SUCCEEDED
 from kernel import metrics
 from kernel.clock import now

@@ -13,16 +13,17 @@ from uuid import UUID, uuid4
 
 import structlog
 
-from apps.agents import run_metrics, run_view
 from apps.agents.phases.classify import classify
 from apps.agents.phases.finalize import canonical, finalize
 from apps.agents.phases.plan import plan_run
 from apps.agents.phases.step import step
-from apps.agents.ports import ports_for
-from apps.agents.run_event_types import INTENT, PLAN, STEP
+from apps.agents.runs import measures as run_metrics
+from apps.agents.runs import view as run_view
+from apps.agents.runs.event_types import INTENT, PLAN, STEP
 from apps.agents.states import CLASSIFY, FAILED, FINALIZE, SUCCEEDED
 from apps.agents.states import PLAN as PLANNING
 from apps.agents.states import STEP as STEPPING
+from apps.agents.thinking.ports import ports_for
 from apps.agents.types import Ports, RunView, StepRecord, Todo
 from apps.identity.present import rights_now
 from apps.identity.principal import Principal

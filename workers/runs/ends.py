@@ -4,8 +4,9 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.agents import run_metrics, run_view
 from apps.agents.phases.finalize import canonical, partial
+from apps.agents.runs import measures as run_metrics
+from apps.agents.runs import view as run_view
 from apps.agents.states import CANCELLED, FAILED
 from apps.agents.types import RunView
 from apps.identity.principal import Principal

@@ -6,7 +6,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from apps.agents.run_ledger import Connection
+from apps.agents.runs.ledger import Connection
 from apps.agents.states import RUN_TERMINAL
 from kernel import engine_db
 

@@ -9,8 +9,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from apps.agents.run_event_types import DELTA, PROGRESS
-from apps.agents.run_records import NewEvent, Row
+from apps.agents.runs.event_types import DELTA, PROGRESS
+from apps.agents.runs.records import NewEvent, Row
 from workers.execution import Stopped, stop_thread, storable_text
 
 PROGRESS_PERCENT = {"classify": 5.0, "plan": 15.0, "finalize": 90.0}

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 from django.conf import settings
 
-from apps.agents import run_ledger
+from apps.agents.runs import ledger as run_ledger
 from kernel import engine_db
 from workers.runs.core import RunEngine
 

@@ -16,9 +16,10 @@ import redis
 import structlog
 from django.conf import settings
 
-from apps.agents import dispatch, run_sweep
-from apps.agents.run_ledger import Connection
-from apps.agents.run_records import Row
+from apps.agents.runs import dispatch
+from apps.agents.runs import sweep as run_sweep
+from apps.agents.runs.ledger import Connection
+from apps.agents.runs.records import Row
 from kernel import engine_db, metrics
 from kernel.redis_client import client
 from workers.runs.core import RunEngine

@@ -102,9 +102,7 @@ class _Change:
     def bound_to_tenant(self, draft: Draft) -> tuple[Draft, str]:
         vocabulary.check(tuple(walk(self.change)), draft.parameters)
         if any(isinstance(part, tree.Path) and part.shortest for part in walk(self.change)):
-            raise GateRefusal(
-                "tenant", "A change cannot look for shortest paths.", "Find the nodes by uid first."
-            )
+            raise GateRefusal("tenant", "A change cannot look for shortest paths.", "Find the nodes by uid first.")
         check_names(self.change.writing, self.known, draft.parameters)
         changed = changed_names(self.change.writing, self.known)
         self.counting = tenant.bind(_counting(self.change.reading, changed), draft)

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from apps.agents.agent_services import create_agent
+from apps.agents.definitions.services import create_agent
 from apps.agents.models import Agent, AgentRun, AgentVersion
 from apps.audit.models import AuditLog
 from apps.tenancy.models import Tenant

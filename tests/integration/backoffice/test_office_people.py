@@ -9,7 +9,7 @@ import pytest
 from oauth2_provider.models import get_access_token_model, get_application_model
 
 from apps.agents.models import Session
-from apps.agents.services import add_step, create_session
+from apps.agents.sessions.services import add_step, create_session
 from apps.audit import trail
 from apps.audit.models import AuditLog
 from apps.identity.models import User

@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from apps.agents import run_services
 from apps.agents.models import AgentRun, RunEvent, RunStep
+from apps.agents.runs import services as run_services
 from apps.agents.states import RUN_TERMINAL
 from apps.identity.principal import Principal
 from kernel.tenant_context import tenant_scope

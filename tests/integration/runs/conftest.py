@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from apps.agents import dispatch
+from apps.agents.runs import dispatch
 from tests import run_script
 from workers.runs.core import RunEngine
 from workers.runs.sweeper import LOCK

@@ -12,8 +12,8 @@ from apps.agents.phases.classify import classify
 from apps.agents.phases.finalize import finalize
 from apps.agents.phases.plan import plan_run
 from apps.agents.phases.step import step
-from apps.agents.ports import ports_for
-from apps.agents.replay import Entry, replay_ports
+from apps.agents.thinking.ports import ports_for
+from apps.agents.thinking.replay import Entry, replay_ports
 from apps.agents.types import AgentSpec, Budget, Final, Ports, RunView, StepRecord, StepResult, Todo
 from apps.identity.principal import Principal
 from kernel.tenant_context import tenant_scope

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from apps.agents import run_limits
 from apps.agents.models import Agent
+from apps.agents.runs import limits as run_limits
 from apps.audit.models import AuditLog
 from apps.tenancy.models import Tenant
 from kernel import engine_db
@@ -109,7 +109,7 @@ def test_the_platform_ships_an_agent_that_a_tenant_may_put_its_own_before(admin:
 def test_preparing_again_changes_nothing_about_the_default_agent() -> None:
     before = Agent.objects.using(engine_db.ALIAS).filter(tenant_id=None, name="default").values().get()
 
-    from apps.agents.first_agent import ensure_default_agent
+    from apps.agents.definitions.first_agent import ensure_default_agent
 
     laid = ensure_default_agent()
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from apps.agents import dispatch
+from apps.agents.runs import dispatch
 from kernel.redis_client import client
 from kernel.task_names import TaskName
 

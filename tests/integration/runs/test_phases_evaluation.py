@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from apps.agents.models import SessionStep
-from apps.agents.services import create_session
+from apps.agents.sessions.services import create_session
 from apps.graph import client
 from apps.graph.seeding.generator import DEFAULT_SEED
 from apps.graph.seeding.sowing import sow

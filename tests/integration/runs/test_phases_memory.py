@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from apps.agents import session_memory
 from apps.agents.models import AgentRun, Session, SessionStep
 from apps.agents.phases.window import ABOUT_SUMMARY, summary_request
-from apps.agents.ports import ports_for
-from apps.agents.services import add_step, create_session
+from apps.agents.sessions import memory as session_memory
+from apps.agents.sessions.services import add_step, create_session
+from apps.agents.thinking.ports import ports_for
 from apps.agents.types import Ports, RunView
 from apps.identity.principal import Principal
 from kernel.tenant_context import tenant_scope

@@ -11,8 +11,8 @@ import pytest
 from apps.agents.models import SessionStep, TapeEntry
 from apps.agents.phases.finalize import finalize
 from apps.agents.phases.step import step
-from apps.agents.ports import ports_for
-from apps.agents.services import create_session
+from apps.agents.sessions.services import create_session
+from apps.agents.thinking.ports import ports_for
 from apps.agents.types import AgentSpec, Intent, Ports, RunView, Todo
 from apps.identity.principal import Principal
 from apps.llm.types import Message

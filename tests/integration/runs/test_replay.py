@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.agents.phases import step as step_module
 from apps.agents.phases.step import step
 from apps.agents.prompts import texts
-from apps.agents.replay import ReplayMiss, replay_ports
-from apps.agents.services import add_step, create_session
+from apps.agents.sessions.services import add_step, create_session
+from apps.agents.thinking.replay import ReplayMiss, replay_ports
 from apps.agents.types import AgentSpec
 from apps.graph.seeding.generator import DEFAULT_SEED
 from apps.graph.seeding.sowing import sow

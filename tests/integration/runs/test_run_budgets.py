@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
-from apps.agents.budgets import BudgetExhausted, RunMeter
-from apps.agents.calls import ModelFailed
 from apps.agents.phases.finalize import partial
-from apps.agents.ports import ports_for
+from apps.agents.thinking.budgets import BudgetExhausted, RunMeter
+from apps.agents.thinking.calls import ModelFailed
+from apps.agents.thinking.ports import ports_for
 from apps.agents.types import Budget, Final, Ports, RunView, StepRecord
 from apps.graph.seeding.generator import DEFAULT_SEED
 from apps.graph.seeding.sowing import sow

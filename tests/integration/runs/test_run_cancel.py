@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from apps.agents import run_sweep
-from apps.agents.run_services import cancel_run
+from apps.agents.runs import sweep as run_sweep
+from apps.agents.runs.services import cancel_run
 from kernel import engine_db
 from tests.clients import wait_for
 from tests.factories import make_principal

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.agents.models import AgentRun
-from apps.agents.run_services import cancel_run
+from apps.agents.runs.services import cancel_run
 from apps.jobs.services import cancel_job
 from kernel.tenant_context import tenant_scope
 from tests import run_script

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from apps.agents import dispatch, run_sweep
+from apps.agents.runs import dispatch
+from apps.agents.runs import sweep as run_sweep
 from kernel import engine_db
 from kernel.clock import iso, now
 from kernel.redis_client import client

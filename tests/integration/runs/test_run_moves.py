@@ -6,9 +6,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from apps.agents import run_ledger
 from apps.agents.models import Session, SessionStep
-from apps.agents.run_records import Move
+from apps.agents.runs import ledger as run_ledger
+from apps.agents.runs.records import Move
 from apps.audit.models import AuditLog
 from kernel.tenant_context import tenant_scope
 from tests import run_script

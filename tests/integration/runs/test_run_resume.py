@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.agents.run_services import cancel_run, create_run, resume_run
+from apps.agents.runs.services import cancel_run, create_run, resume_run
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError
 from kernel.redis_client import client
 from kernel.redis_keys import RUNS_EVENTS

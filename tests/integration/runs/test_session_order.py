@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 from django.db import connections
 
-from apps.agents.run_services import cancel_run
-from apps.agents.services import create_session
+from apps.agents.runs.services import cancel_run
+from apps.agents.sessions.services import create_session
 from apps.tenancy.services import change_tenant
 from kernel.errors import ConflictError, RateLimitedError
 from tests.clients import wait_for

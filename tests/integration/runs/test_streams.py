@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from apps.agents.models import RunEvent
-from apps.agents.run_event_types import RUN_EVENTS
+from apps.agents.runs.event_types import RUN_EVENTS
 from apps.identity.principal import Principal
 from kernel.redis_keys import RUNS_EVENTS
 from kernel.tenant_context import tenant_scope

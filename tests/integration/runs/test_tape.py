@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections
 
 from apps.agents.models import TapeEntry
-from apps.agents.tape import ANSWER_BYTES, DatabaseTape, Said, Taken
+from apps.agents.thinking.tape import ANSWER_BYTES, DatabaseTape, Said, Taken
 from apps.agents.types import RunView
 from apps.identity.principal import Principal
 from kernel.tenant_context import tenant_scope

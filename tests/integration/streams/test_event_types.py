@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from apps.agents.run_event_types import RUN_EVENTS
+from apps.agents.runs.event_types import RUN_EVENTS
 from apps.identity.principal import Principal
 from apps.jobs.event_types import JOB_EVENTS, RESET, STREAM_EVENTS, EventType
 from apps.jobs.models import JobEvent

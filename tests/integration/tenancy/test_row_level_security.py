@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connections, transaction
 from psycopg import sql
 
-from apps.agents.agent_services import create_agent
+from apps.agents.definitions.services import create_agent
 from apps.identity.principal import Principal
 from apps.jobs.models import Job
 from kernel.tenant_context import current_tenant_id, tenant_scope

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from apps.agents.agent_services import create_agent
+from apps.agents.definitions.services import create_agent
 from apps.agents.models import AgentRun
 from apps.tenancy import exports
 from apps.tenancy.models import Tenant

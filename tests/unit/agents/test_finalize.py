@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from apps.agents.budgets import BudgetExhausted
 from apps.agents.phases.finalize import canonical, finalize, partial
+from apps.agents.thinking.budgets import BudgetExhausted
 from apps.agents.types import AgentSpec, Intent, StepResult
 from apps.llm.errors import CompletionError
 from tests.unit.agents.scripted import Scripted, done, make_view, planned, said

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.agents.first_agent import ensure_default_agent
+from apps.agents.definitions.first_agent import ensure_default_agent
 from apps.identity.issuer import keyring
 from apps.ops import demo
 from apps.ops.admin_client import ensure_admin_client

@@ -1,0 +1,1 @@
+"""Named agents, in versions: /v1/agents."""

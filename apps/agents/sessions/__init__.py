@@ -1,0 +1,1 @@
+"""Conversations, what is remembered of them, and how long: /v1/sessions."""

@@ -1,0 +1,79 @@
+"""The ports of a run's phases: the gateway, the graph and the tools, each call on the run's tape and in its budgets."""
+
+from collections.abc import Callable
+
+from django.conf import settings
+
+from apps.agents.thinking import tools as run_tools
+from apps.agents.thinking.budgets import RunMeter
+from apps.agents.thinking.calls import Calls
+from apps.agents.thinking.doors import Doors, RealDoors
+from apps.agents.thinking.tape import DatabaseTape, Tape
+from apps.agents.thinking.telling import Say, Teller
+from apps.agents.types import Ports, RunView
+from apps.identity.principal import Principal
+from apps.tenancy.resolver import tenant_config
+from kernel.pii.document import scrub_json
+from kernel.pii.keys import digest_key
+from kernel.pii.stream import StreamScrubber
+from kernel.pii.text import Mode
+
+
+def ports_for(
+    view: RunView,
+    *,
+    place: str,
+    principal: Principal,
+    deadline_s: float,
+    report: Callable[[str, str], None],
+    say: Say,
+    checkpoint: Callable[[], None],
+    cancelled: Callable[[], bool] | None = None,
+) -> Ports:
+    """The ports of one place of a run: ``classify``, ``plan``, ``step 3``, ``finalize``.
+
+    ``deadline_s``: seconds that its calls have together. ``checkpoint`` raises when the run must stop; ``cancelled``
+    says so without raising, and is asked a few times a second while a model is waited for. BudgetExhausted comes out
+    of any port; UnavailableError when the books of models cannot be written.
+    """
+    tape = DatabaseTape(view.run_id, view.tenant_id, place, view.attempt)
+    config = tenant_config(view.tenant_id)
+    mode: Mode = "mask" if config is None else config.settings.pii_mode
+    meter = RunMeter(view.run_id, view.tenant_id, view.budget)
+    return build(
+        view, principal=principal, tape=tape, doors=RealDoors(), meter=meter, pii_mode=mode, deadline_s=deadline_s,
+        report=report, say=say, checkpoint=checkpoint, cancelled=cancelled,
+    )  # fmt: skip
+
+
+def build(
+    view: RunView,
+    *,
+    principal: Principal,
+    tape: Tape,
+    doors: Doors,
+    meter: RunMeter | None,
+    pii_mode: Mode,
+    deadline_s: float,
+    report: Callable[[str, str], None],
+    say: Say,
+    checkpoint: Callable[[], None],
+    cancelled: Callable[[], bool] | None = None,
+) -> Ports:
+    """Ports out of their parts. ``meter`` None: calls and time are not counted (a replay)."""
+    key = digest_key(settings.SECRET_KEY, str(view.tenant_id))
+    tools = run_tools.offered(principal, view.intent.category if view.intent else None)
+    calls = Calls(view, principal, tape, doors, meter, deadline_s, checkpoint, cancelled)
+    return Ports(
+        complete=calls.complete,
+        ask_graph=calls.ask_graph,
+        invoke_tool=calls.invoke_tool,
+        tools=tuple(tool.spec() for tool in tools),
+        writes=frozenset(tool.name for tool in tools if tool.effect == "write"),
+        report=report,
+        say=Teller(say, StreamScrubber(pii_mode, key)),
+        checkpoint=checkpoint,
+        scrub=lambda value: scrub_json(value, pii_mode, key)[0],
+        spent=calls.spent.total,
+        history=calls.history,
+    )
