@@ -17,6 +17,7 @@ from apps.identity.principal import Principal
 from kernel import engine_db
 from kernel.clock import now
 from kernel.tenant_context import tenant_scope
+from tests.by_hand import HandJob
 
 LEASE_S = 3600.0
 
@@ -36,9 +37,10 @@ class HandRun:
     def __init__(self, principal: Principal, prompt: str = "By hand", **fields: Any) -> None:
         self.principal = principal
         asked = {"prompt": prompt, **fields}
-        run, _ = run_services.create_run(principal, fields=asked, job_id=uuid4())  # of a job: nothing is sent
+        job = HandJob(principal).claim()  # of a job: nothing is sent. Of one that is there, and sweepers leave it alone
+        run, _ = run_services.create_run(principal, fields=asked, job_id=job.id)
         self.id, self.last_seq, self.token = run.id, run.last_seq, 0
-        self.change(job_id=None, hinted_at=Now() + timedelta(hours=1))  # and no sweeper looks for it
+        self.change(job_id=None, hinted_at=Now() + timedelta(hours=1))
 
     def change(self, **columns: Any) -> "HandRun":
         """Columns of its row, behind everybody's back."""

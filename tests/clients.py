@@ -1,6 +1,9 @@
 """How tests talk to a running platform: HTTP, server-sent events, and waiting with a limit."""
 
+import contextlib
 import json
+import os
+import random
 import socket
 import time
 import urllib.request
@@ -13,10 +16,12 @@ T = TypeVar("T")
 
 
 def free_port() -> int:
-    """A port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port nobody listens on; of a range of this process's own, as others look for one at the same time."""
+    own = 20_000 + 4_000 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw2").removeprefix("gw"))
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", own + random.randrange(4_000)))
+            return int(probe.getsockname()[1])
 
 
 def wait_for(look: Callable[[], T], *, limit_s: float, what: str, every_s: float = 0.02) -> T:

