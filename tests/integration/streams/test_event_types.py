@@ -54,7 +54,7 @@ def test_what_the_databases_statements_tell_is_in_the_reference() -> None:
         (noun, name)
         for noun, places in (("job", ["apps/jobs"]), ("run", ["apps/agents", "workers/runs"]))
         for place in places
-        for path in sorted((ROOT / place).glob("*.py"))
+        for path in sorted((ROOT / place).rglob("*.py"))
         for name in TOLD_IN_SQL.findall(path.read_text())
     }
 
