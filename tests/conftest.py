@@ -21,6 +21,7 @@ NEEDS_NO_SERVER = ("tests/architecture", "tests/unit", "tests/spec")
 LOG_LINES_SHOWN = 40
 WORKERS_NEED_SERVERS = "TESTS_NEED_SERVERS"
 _state: dict[str, Any] = {}
+pytest_plugins = ["tests.running"]  # read after what is below has set Django up
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

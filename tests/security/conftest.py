@@ -1,21 +1,10 @@
-"""The running server and the callers of tests/integration, for tests of the numbered attacks."""
+"""What tests of the numbered attacks share."""
 
 import pytest
 
 from apps.identity import issuer
 from apps.identity.issuer import own_issuer
 from apps.tenancy.models import Tenant
-from tests.integration.conftest import (  # noqa: F401
-    admin,
-    api,
-    api_url,
-    colleague,
-    principal,
-    redis_client,
-    stranger,
-    worker,
-    worker_metrics_port,
-)
 from tests.unit.identity.forge import Forge
 
 

@@ -1,4 +1,4 @@
-"""One API server and one worker for the whole run, for tests that need both and break neither."""
+"""One API server and one worker for all tests of a process that need them and break neither: fixtures."""
 
 from collections.abc import Callable
 from typing import Any
