@@ -91,6 +91,11 @@ def most_linked(read: Reader, at: int) -> Meanings:
             for verb, most_at in _most_openings(read, after):
                 for word, other_at in read.take(most_at, "MOST", "LEAST"):
                     for other, end in read.things(other_at):
+                        if verb is None and (near := _last_noun(read, start, after)) not in (None, thing.label):
+                            read.object_to(
+                                end, f"It is not clear whether the {near} or the {thing.label} has the most."
+                            )
+                            continue
                         limit = number or (SEVERAL if thing.plural else 1)
                         yield from _ranking(read, thing, other, verb, word.kind == "MOST", limit, end)
     for limit, descending, noun_at in _tops(read, at):
@@ -169,6 +174,15 @@ def _most_openings(read: Reader, at: int) -> Iterator[tuple[str | None, int]]:
         for aux in read.after(that, "HAVE"):
             for tag, end in read.take(aux, "VERB"):
                 yield ("WORK" if tag.value == "EMPLOY" else str(tag.value)), end
+
+
+def _last_noun(read: Reader, start: int, end: int) -> str | None:
+    """The label that the words just before ``end`` name: "files of the user" ends with User."""
+    for at in range(end - 1, start - 1, -1):
+        for thing, after in phrases.nouns(read, at):
+            if after == end:
+                return thing.label
+    return None
 
 
 def _ranking(

@@ -126,7 +126,8 @@ def test_what_the_schema_does_not_have_is_said(question: str, why: str) -> None:
     "question",
     ["users who ran all blast tasks", "users in total", "tasks longer than the average", "users in Italy or postdocs",
      "failed tasks or blast tasks", "size of files per user", "users and tasks", "top users", "how many",
-     "tasks read by files", "users run by tasks", "institutions that run users", "files that produced tasks"],
+     "tasks read by files", "users run by tasks", "institutions that run users", "files that produced tasks",
+     "which files were produced by tasks of the user with the most tasks"],
 )  # fmt: skip
 def test_what_could_be_meant_in_several_ways_or_in_none_is_refused(question: str) -> None:
     assert refusal_of(question).reason
