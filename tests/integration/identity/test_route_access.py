@@ -91,7 +91,7 @@ def test_views_do_not_open_what_the_table_closes() -> None:
 def test_a_route_without_a_declaration_is_refused_to_everybody(
     client: Client, token_for: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(ROUTES, "/v1/jobs/types")
+    monkeypatch.setitem(ROUTES, "/v1/jobs/types", {})  # its place in the table is kept: a page shows the order
 
     with structlog.testing.capture_logs() as lines:
         response = client.get("/v1/jobs/types", headers=bearer(token_for("admin")))
@@ -104,7 +104,7 @@ def test_a_route_without_a_declaration_is_refused_to_everybody(
 def test_a_method_without_a_declaration_reaches_no_view(
     client: Client, token_for: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(ROUTES["/v1/jobs"], "POST")
+    monkeypatch.setitem(ROUTES, "/v1/jobs", {"GET": "jobs:read"})
 
     response = client.post("/v1/jobs", {"type": "test"}, "application/json", headers=bearer(token_for("admin")))
 
