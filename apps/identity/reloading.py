@@ -22,6 +22,7 @@ class Pace:
     min_interval_s: float  # between the starts of two loads
     after_failure_s: float  # the same after a load that failed
     patience_s: float  # a caller waits for one load no longer than this after its start
+    patience_with_nothing_s: float = 0.0  # the same, if longer, while there is no value to give out
 
 
 class Reloaded(Generic[T]):
@@ -55,7 +56,7 @@ class Reloaded(Generic[T]):
             self._start()
             if age_s > self._pace.overdue_s:
                 self._wait_for(newer_than=self._value_from)
-        return self._value if self._clock() - self._value_from <= self._pace.expired_s else None
+        return self._value if self._is_usable() else None
 
     def reload(self) -> T | None:
         """Like get, but loaded after this call if the pace allows: for what the known value lacks."""
@@ -63,6 +64,9 @@ class Reloaded(Generic[T]):
         while self._value_from < called_at and self._start() and self._wait_for(newer_than=self._value_from):
             pass
         return self.get()
+
+    def _is_usable(self) -> bool:
+        return self._clock() - self._value_from <= self._pace.expired_s
 
     def _start(self) -> bool:
         """See to it that a load is under way; False when it is too early for one."""
@@ -77,8 +81,11 @@ class Reloaded(Generic[T]):
         return True
 
     def _wait_for(self, *, newer_than: float) -> bool:
+        patience_s = self._pace.patience_s
+        if not self._is_usable():
+            patience_s = max(patience_s, self._pace.patience_with_nothing_s)
         with self._changed:
-            limit_s = self._last_start + self._pace.patience_s - self._clock()
+            limit_s = self._last_start + patience_s - self._clock()
             self._changed.wait_for(lambda: not self._running, timeout=max(0.0, limit_s))
             return self._value_from > newer_than
 

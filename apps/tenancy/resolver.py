@@ -29,7 +29,7 @@ REMEMBERED = 10_000
 CHANGED_WITHIN_S = REDIS_TTL_S + 120  # longer than anything cached is believed
 CLOCKS_APART_S = 60  # how far two machines may disagree
 # Half a second old at most before a new look starts; 0.8 s before callers wait for it. After a minute without
-# PostgreSQL nothing is known any more.
+# PostgreSQL, or in a process that slept for a minute, nothing is known any more: then a slow look is better than none.
 PACE = Pace(
     fresh_s=0.5,
     overdue_s=0.8,
@@ -37,6 +37,7 @@ PACE = Pace(
     min_interval_s=0.0,
     after_failure_s=1.0,
     patience_s=0.25,
+    patience_with_nothing_s=1.0,
 )
 
 
