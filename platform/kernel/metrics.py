@@ -57,6 +57,13 @@ LLM_ATTEMPTS = Counter(
 LLM_FALLBACKS = Counter("agent_llm_fallbacks_total", "Calls that another than the first model answered.", ["reason"])
 LLM_BUDGET_REFUSALS = Counter("agent_llm_budget_refusals_total", "Calls refused because a budget was spent.", ["scope"])
 LLM_HOLDS_LOST = Counter("agent_llm_holds_lost_total", "Calls whose process died; what was held counts as spent.")
+TOOL_INVOCATIONS = Counter(
+    "tools_invocations_total", "Tools that were run, by how it ended.", ["tool_name", "door", "status"]
+)
+TOOL_DURATION = Histogram(
+    "tools_invocation_duration_seconds", "Seconds from call to outcome.", ["tool_name"], buckets=LATENCY_BUCKETS_S
+)
+TOOL_REFUSALS = Counter("tools_refusals_total", "Calls of tools that were refused, by why.", ["code"])
 CIRCUIT_MOVES = Counter("llm_circuit_transitions_total", "Moves of circuit breakers.", ["to"])
 WARM_UPS = Counter("model_warmup_total", "Warm-ups of models, by outcome.", ["outcome"])
 WARM_UP_DURATION = Histogram("model_warmup_duration_seconds", "Seconds of a warm-up.", buckets=LATENCY_BUCKETS_S)

@@ -147,6 +147,15 @@ RATELIMIT_TENANT_DAY = Key(
     "the same script",
     _WINDOW_LOST,
 )
+RATELIMIT_TOOL = Key(
+    "ratelimit:tool:{tool}:{caller}",
+    "HASH",
+    "One caller's calls of a tool in the window that its manifest says; {caller} is a digest of tenant and sub.",
+    None,
+    _LIMITER,
+    "the same script",
+    _WINDOW_LOST,
+)
 RATELIMIT_USER_RUNS = Key(
     "ratelimit:user:{sub}:runs",
     "HASH",
@@ -225,7 +234,7 @@ KEYS = (
     JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_QUEUE, RUNS_EVENTS, IDEMPOTENCY,
     SESSION, TENANT_CONFIG,
     RATELIMIT_USER, RATELIMIT_USER_RUNS, RATELIMIT_TENANT, RATELIMIT_TENANT_RUNS, RATELIMIT_TENANT_DAY,
-    RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS,
+    RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS, RATELIMIT_TOOL,
     MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
 )  # fmt: skip
 

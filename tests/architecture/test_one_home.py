@@ -14,7 +14,8 @@ LINES_WISHED = 300
 VAGUE_NAMES = re.compile(r"(^|_)(utils?|helpers?|common|misc|v\d+|new|old|final)$")
 MAY_READ_ENVIRON = ("platform/config/env.py", "platform/devkit/", "workers/celery.py", "platform/config/asgi.py",
                     "platform/config/wsgi.py")  # fmt: skip
-MAY_CATCH_EXCEPTION = ("apps/edge/errors.py", "workers/errors.py", "workers/runs/errors.py", "apps/ops/probes.py")
+MAY_CATCH_EXCEPTION = ("apps/edge/errors.py", "workers/errors.py", "workers/runs/errors.py", "apps/ops/probes.py",
+                       "apps/tools/pipeline.py")  # fmt: skip
 EDGE_OF_A_STREAM = ("platform/kernel/web/sse.py", "apps/jobs/feed.py", "apps/jobs/consumers.py")
 
 

@@ -11,6 +11,7 @@ from tests.spec.gate import GATE
 from tests.spec.graph import GRAPH
 from tests.spec.runs import RUNS
 from tests.spec.thinking import THINKING
+from tests.spec.tools import TOOLS
 
 EDGE = {
     "edge:trace": ("SPEC 2.2", "Every answer carries the request's id and correlation id."),
@@ -517,6 +518,6 @@ LLM: dict[str, tuple[str, str]] = {
 AREAS = (
     EDGE, IDENTITY, TENANCY, JOBS, QUEUE, STREAMS, OPS,
     ROLES, LIMITS, TRACE, GUARDS, AUDIT, TENANTS, SESSIONS, ADMIN, OPENAPI, LLM, CYPHER, GATE, GRAPH, ASKING, RUNS,
-    THINKING, SECURITY,
+    THINKING, TOOLS, SECURITY,
 )  # fmt: skip
 REQUIREMENTS: dict[str, tuple[str, str]] = {name: promise for area in AREAS for name, promise in area.items()}

@@ -53,8 +53,10 @@ INSTALLED_APPS = [
     "apps.llm",
     "apps.jobs",
     "apps.graph",
+    "apps.tools",
     "apps.agents",
     "apps.ops",
+    "apps.toolbox",
     "apps.backoffice",
 ]
 ROOT_URLCONF = "config.urls"

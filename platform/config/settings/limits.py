@@ -41,6 +41,9 @@ RUN_DB_CONNECTIONS = env.integer(
     "AGENTIC_RUN_DB_CONNECTIONS", 8, "Connections one worker process uses to claim runs and move them on.", 1, 100
 )
 
+# Tools (docs/tools.md)
+TOOLS_READ_ONLY = env.flag("AGENTIC_TOOLS_READ_ONLY", False, "Safe mode: no tool may change anything, for anybody.")
+
 # Sessions of agents
 SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it for this long
 

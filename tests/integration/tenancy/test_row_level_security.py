@@ -16,6 +16,7 @@ from tests.by_hand import HandJob
 from tests.by_hand_runs import HandRun, step_row
 from tests.factories import make_principal, make_tenant
 from tests.llm_rows import write_llm_rows
+from tests.tool_rows import write_tool_rows
 
 # What cineca_app may read although it belongs to no tenant, and why that is no secret.
 SHARED = {
@@ -55,6 +56,7 @@ def two(admin_url: str) -> tuple[Principal, Principal]:
                 "VALUES (gen_random_uuid(), %s, 'x', '', '{}', '', '{}', 'proposed', '', now())",
                 [caller.tenant_id],
             )
+        write_tool_rows(admin_url, caller.tenant_id)
     return pair
 
 
@@ -117,7 +119,8 @@ def test_every_table_is_fenced_or_closed_or_shared_for_a_reason(superuser: Conne
 def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
     assert set(tenant_tables(superuser)) == {
         "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs", "llm_calls",
-        "llm_accounts", "llm_hours", "graph_changes", "agent_runs", "steps", "run_events", "run_tape", *SHARED_ROWS,
+        "llm_accounts", "llm_hours", "graph_changes", "agent_runs", "steps", "run_events", "run_tape",
+        "tool_policies", "tool_invocations", "tool_approvals", *SHARED_ROWS,
     }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4

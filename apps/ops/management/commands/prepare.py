@@ -11,6 +11,7 @@ from apps.identity.issuer import keyring
 from apps.ops import demo
 from apps.ops.admin_client import ensure_admin_client
 from apps.ops.first_model import ensure_first_model
+from apps.tools.syncing import sync_first
 
 
 class Command(BaseCommand):
@@ -39,6 +40,9 @@ class Command(BaseCommand):
             self.stdout.write("Language models: the demo model answers until there is another.")
         if ensure_default_agent():
             self.stdout.write("Agents: `default` answers runs that name no agent.")
+        synced = sync_first(by="prepare")
+        if synced.waiting:
+            self.stdout.write(f"Tools that wait for an administrator's approval: {', '.join(synced.waiting)}.")
         is_laid = self._lay_graph(options["graph_wait_s"])
         if settings.ENVIRONMENT == "prod":
             slug = settings.PLATFORM_TENANT

@@ -1,0 +1,15 @@
+"""Declares every tool when Django is set up: importing a module of this package is what declares its tools."""
+
+import pkgutil
+from importlib import import_module
+
+from django.apps import AppConfig
+
+
+class ToolboxConfig(AppConfig):
+    name = "apps.toolbox"
+
+    def ready(self) -> None:
+        package = import_module(self.name)
+        for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
+            import_module(f"{self.name}.{module}")

@@ -1,0 +1,156 @@
+"""Calls that wait for a person (R31, attack 113). What counts is a row that the server signed, never a text.
+
+A row names exactly one call: tool, caller, and all arguments as the tool would get them. It is decided once, by its
+caller over the API or by an administrator, for 24 hours, and used once.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from pydantic_core import to_json
+
+from apps.audit import trail
+from apps.identity import rbac
+from apps.identity.principal import Principal
+from apps.tools.context import Door
+from apps.tools.models import APPROVED, DENIED, PENDING, USED, ToolApproval
+from apps.tools.spec import ToolSpec
+from kernel.clock import now
+from kernel.errors import ConflictError, NotFoundError, ValidationError
+from kernel.tenant_context import tenant_scope
+
+EXPIRES_IN_S = 24 * 3600
+MANAGE = "tools:update"  # who decides for others of the own tenant
+SIGNED_AS = "tools.approval"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that needs an approval."""
+
+    principal: Principal
+    tool: ToolSpec
+    arguments: Mapping[str, Any]
+    door: Door
+    run_id: UUID | None = None
+
+    @property
+    def sha256(self) -> str:
+        return arguments_sha256(self.arguments)
+
+
+def arguments_sha256(arguments: Mapping[str, Any]) -> str:
+    """Of their canonical JSON, in hex."""
+    return hashlib.sha256(to_json(_sorted(arguments))).hexdigest()
+
+
+def find_approved(asked: Asked) -> UUID | None:
+    """The approval that lets this very call through; not used yet."""
+    with tenant_scope(asked.principal.tenant_id):
+        rows = _of_call(asked).filter(status=APPROVED)
+        return next((row.id for row in rows if _is_genuine(row)), None)
+
+
+def ask(asked: Asked) -> ToolApproval:
+    """The row that waits for this call: one that is there, or a new one. One that was denied stays denied."""
+    with tenant_scope(asked.principal.tenant_id):
+        waiting = _of_call(asked).filter(status__in=(PENDING, DENIED)).order_by("-created_at").first()
+        if waiting is not None:
+            return waiting
+        row = ToolApproval.objects.create(
+            tenant_id=asked.principal.tenant_id,
+            owner_sub=asked.principal.sub,
+            tool=asked.tool.name,
+            effect=asked.tool.effect,
+            arguments=dict(asked.arguments),
+            arguments_sha256=asked.sha256,
+            door=asked.door,
+            run_id=asked.run_id,
+            expires_at=now() + timedelta(seconds=EXPIRES_IN_S),
+        )
+        _record(asked.principal, "tools.approval.ask", row)
+    return row
+
+
+def use(principal: Principal, approval_id: UUID) -> bool:
+    """Spend an approval. False when somebody else just did, or it has expired."""
+    with tenant_scope(principal.tenant_id):
+        found = ToolApproval.objects.filter(id=approval_id, owner_sub=principal.sub, expires_at__gt=now())
+        return found.filter(status=APPROVED).update(status=USED) == 1
+
+
+def visible_to(principal: Principal) -> Any:
+    """The rows that this caller may see, newest first: its own, for who manages tools all of the tenant's. Inside a
+    tenant scope."""
+    rows = ToolApproval.objects.order_by("-created_at")
+    return rows if rbac.may(principal, MANAGE) else rows.filter(owner_sub=principal.sub)
+
+
+def decide(principal: Principal, approval_id: UUID, *, approve: bool, arguments_sha256: str) -> ToolApproval:
+    """Approve or deny, in a person's name.
+
+    ``arguments_sha256``: what that person saw; ValidationError when it is not what the row says. ConflictError when it
+    was decided or has expired; NotFoundError when it is not there for this caller.
+    """
+    with tenant_scope(principal.tenant_id):
+        row = visible_to(principal).select_for_update().filter(id=approval_id).first()
+        if row is None:
+            raise NotFoundError("There is no such approval.", code="approval_not_found")
+        if not hmac.compare_digest(row.arguments_sha256, arguments_sha256):
+            raise ValidationError(
+                "arguments_sha256 is not that of this approval's arguments. Read it again and look at them.",
+                code="approval_mismatch",
+            )
+        if row.status != PENDING or row.expires_at <= now():
+            state = row.status if row.status != PENDING else "expired"
+            raise ConflictError(f"This approval is {state}. Make the call again to ask anew.", code="approval_closed")
+        row.status, row.decided_by, row.decided_at = APPROVED if approve else DENIED, principal.sub, now()
+        row.signature = _signature(row)
+        row.save()
+        _record(principal, "tools.approval.approve" if approve else "tools.approval.deny", row)
+    return row
+
+
+def _of_call(asked: Asked) -> Any:
+    return ToolApproval.objects.filter(
+        owner_sub=asked.principal.sub,
+        tool=asked.tool.name,
+        arguments_sha256=asked.sha256,
+        expires_at__gt=now(),
+    )
+
+
+def _is_genuine(row: ToolApproval) -> bool:
+    """Whether this server decided it, about these arguments."""
+    if row.arguments_sha256 != arguments_sha256(row.arguments):
+        return False
+    return hmac.compare_digest(row.signature, _signature(row))
+
+
+def _signature(row: ToolApproval) -> str:
+    said = [row.id, row.tenant_id, row.owner_sub, row.tool, row.arguments_sha256, row.status, row.decided_by]
+    return signing.Signer(salt=SIGNED_AS).signature("\x1f".join(str(part) for part in said))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    return [_sorted(part) for part in value] if isinstance(value, list) else value
+
+
+def _record(principal: Principal, action: str, row: ToolApproval) -> None:
+    trail.record(
+        tenant_id=principal.tenant_id,
+        actor=principal.sub,
+        actor_tenant_id=principal.own_tenant_id,
+        action=action,
+        resource_type="tool_approval",
+        resource_id=str(row.id),
+        details={"tool": row.tool, "arguments_sha256": row.arguments_sha256, "owner_sub": row.owner_sub},
+    )

@@ -1,0 +1,1 @@
+"""Tables of the tool registry and of what was called."""

@@ -1,0 +1,227 @@
+"""The one way to call a tool, whatever the door (SPEC 8 step 2), always in this order:
+
+    resolve -> schema -> policy -> budget and approval -> execute -> output -> audit and metrics
+
+`invoke` raises for what was refused before the tool ran, and returns an Outcome for what ran, well or not.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from django.conf import settings
+from opentelemetry.trace import SpanKind
+from pydantic import ValidationError as Misfit
+from pydantic_core import to_json
+
+from apps.audit import trail
+from apps.tenancy.resolver import tenant_config
+from apps.tools import approvals, policy, records, registry
+from apps.tools.calls import Call, Outcome
+from apps.tools.context import ToolContext
+from apps.tools.errors import ApprovalRequired, OutputTooLarge, ToolBroken
+from apps.tools.registry import Effective
+from apps.tools.spec import JOB_TIMEOUT_MAX_S, SYNC_TIMEOUT_MAX_S, ToolInput
+from apps.tools.stopping import stopper
+from kernel import metrics
+from kernel.errors import PlatformError, ValidationError
+from kernel.payloads import unstorable
+from kernel.pii.document import scrub_json
+from kernel.pii.keys import digest_key
+from kernel.request_context import current
+from kernel.tracing import span
+
+log = structlog.get_logger("tools")
+OUTPUT_BYTES = 256 * 1024  # of one answer
+
+
+def invoke(call: Call) -> Outcome:
+    """Call a tool. NotFoundError, ValidationError, ForbiddenError, RateLimitedError, ApprovalRequired and whatever
+    ``call.charge`` raises: it was refused, and has not run."""
+    started = time.perf_counter()
+    tool, given = admit(call)
+    arguments = given.model_dump(mode="json", exclude_unset=True)
+    digest = records.request_hash(arguments)
+    earlier = records.find_earlier(call, tool, digest)
+    if earlier is not None:
+        metrics.TOOL_INVOCATIONS.labels(tool.spec.name, call.door, "replayed").inc()
+        return earlier
+    approval_id = _gate(call, tool, arguments)
+    shown = _scrubbed(call, arguments)
+    entry = records.Entry(uuid4(), call, tool, shown, digest, approval_id)
+    begun = tool.spec.writes or call.idempotency_key is not None
+    invocation_id = records.begin(entry) if begun else entry.id
+    outcome = _execute(call, tool, given, invocation_id, started)
+    records.end(entry, outcome, begun=begun)
+    metrics.TOOL_INVOCATIONS.labels(tool.spec.name, call.door, "succeeded" if outcome.ok else "failed").inc()
+    metrics.TOOL_DURATION.labels(tool.spec.name).observe(outcome.duration_ms / 1000)
+    return outcome
+
+
+def admit(call: Call) -> tuple[Effective, ToolInput]:
+    """The first three stages: the tool and its input, when this caller may call it so. Counts against its rate."""
+    try:
+        tool = registry.find(call.principal.tenant_id, call.name)
+        given = _validated(tool, call.arguments)
+        policy.check(call, tool)
+    except PlatformError as error:
+        _note_refusal(call, error)
+        raise
+    return tool, given
+
+
+def awaits(call: Call, tool: Effective, arguments: Mapping[str, Any]) -> bool:
+    """Whether a person would have to approve this call before it runs."""
+    return policy.needs_approval(call, tool) and approvals.find_approved(_asked(call, tool, arguments)) is None
+
+
+def _validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
+    """ValidationError that names every fault. Text is no number, and "true" no boolean."""
+    reason = unstorable(dict(arguments))
+    if reason is not None:
+        raise ValidationError(
+            f"The arguments do not fit {tool.spec.name}: {reason}.",
+            errors=[{"loc": ["args"], "msg": reason, "type": "unstorable"}],
+            code="invalid_arguments",
+        )
+    try:
+        return tool.spec.input_model.model_validate_json(to_json(dict(arguments)), strict=True)
+    except Misfit as misfit:
+        faults = [
+            {"loc": ["args", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
+            for fault in misfit.errors(include_url=False, include_context=False, include_input=False)[:50]
+        ]
+        listed = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in faults[:5])
+        raise ValidationError(
+            f"The arguments do not fit {tool.spec.name} (GET /v1/tools/{tool.spec.name} shows its schema). {listed}",
+            errors=faults,
+            code="invalid_arguments",
+        ) from misfit
+
+
+def _gate(call: Call, tool: Effective, arguments: dict[str, Any]) -> UUID | None:
+    """Budget, then approval: the id of the approval that was spent for it, None where none is needed."""
+    try:
+        if call.charge is not None:
+            call.charge(tool.spec)
+        if not policy.needs_approval(call, tool):
+            return None
+        asked = _asked(call, tool, arguments)
+        found = approvals.find_approved(asked)
+        if found is not None and approvals.use(call.principal, found):
+            return found
+        waiting = approvals.ask(asked)
+        raise ApprovalRequired(
+            f"{tool.spec.name} {'was denied' if waiting.status == 'denied' else 'has to be approved'} by a person: "
+            f"see /v1/tools/approvals/{waiting.id}.",
+            code="approval_denied" if waiting.status == "denied" else None,
+            approval_id=str(waiting.id),
+            tool=tool.spec.name,
+            arguments_sha256=waiting.arguments_sha256,
+        )
+    except PlatformError as error:
+        _note_refusal(call, error)
+        raise
+
+
+def _asked(call: Call, tool: Effective, arguments: Mapping[str, Any]) -> approvals.Asked:
+    return approvals.Asked(call.principal, tool.spec, arguments, call.door, call.run_id)
+
+
+def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID, started: float) -> Outcome:
+    context = ToolContext(
+        principal=call.principal,
+        door=call.door,
+        deadline=time.monotonic() + _limit_s(call, tool),
+        invocation_id=invocation_id,
+        idempotency_key=call.idempotency_key or str(invocation_id),
+        run_id=call.run_id,
+        session_id=call.session_id,
+        cancelled=call.cancelled,
+        report=call.report,
+    )
+    result: dict[str, Any] | None = None
+    error: PlatformError | None = None
+    try:
+        with _span(tool), stopper.watching(context):
+            output = tool.spec.function(context, given)
+        result = _given_out(call, tool, output)
+    except PlatformError as failed:
+        error = failed
+    except Exception as bug:
+        log.exception("tool_broken", tool=tool.spec.name, invocation_id=str(invocation_id), error=type(bug).__name__)
+        error = ToolBroken(f"{tool.spec.name} failed inside. Report invocation {invocation_id}.")
+    return Outcome(
+        invocation_id=invocation_id,
+        tool=tool.spec.name,
+        ok=error is None,
+        result=result,
+        error=None if error is None else _told(call, error),
+        http_status=200 if error is None else error.http_status,
+        duration_ms=round((time.perf_counter() - started) * 1000, 3),
+    )
+
+
+def _span(tool: Effective) -> AbstractContextManager[object]:
+    above = current()
+    return span(
+        f"tool {tool.spec.name}",
+        kind=SpanKind.INTERNAL,
+        traceparent=above.traceparent,
+        tracestate=above.tracestate,
+        request_id=above.request_id,
+        correlation_id=above.correlation_id,
+        client_ip=above.client_ip,
+    )
+
+
+def _limit_s(call: Call, tool: Effective) -> float:
+    most = JOB_TIMEOUT_MAX_S if call.door == "job" and tool.spec.long_running else SYNC_TIMEOUT_MAX_S
+    return min(most, tool.timeout_s, call.timeout_s if call.timeout_s is not None else math.inf)
+
+
+def _given_out(call: Call, tool: Effective, output: Any) -> dict[str, Any]:
+    """The output as JSON: of the declared shape, within its size, without personal data."""
+    if type(output) is not tool.spec.output_model:
+        raise TypeError(f"{tool.spec.name} gave a {type(output).__name__}, not a {tool.spec.output_model.__name__}")
+    text = to_json(output, inf_nan_mode="null")
+    if len(text) > OUTPUT_BYTES:
+        raise OutputTooLarge(
+            f"{tool.spec.name} found {len(text):,} bytes; one call answers at most {OUTPUT_BYTES:,}. Ask for less."
+        )
+    return _scrubbed(call, output.model_dump(mode="json"))
+
+
+def _scrubbed(call: Call, document: dict[str, Any]) -> dict[str, Any]:
+    config = tenant_config(call.principal.tenant_id)
+    mode = "mask" if config is None else config.settings.pii_mode
+    clean: dict[str, Any] = scrub_json(document, mode, digest_key(settings.SECRET_KEY, str(call.principal.tenant_id)))[
+        0
+    ]
+    return clean
+
+
+def _told(call: Call, error: PlatformError) -> dict[str, Any]:
+    """{code, message} and the error's own extensions."""
+    extra = {name: value for name, value in error.extra.items() if name not in ("code", "message")}
+    faults = {} if error.errors is None else {"errors": error.errors}
+    told = {"code": error.code, "message": error.detail, "http_status": error.http_status, **faults, **extra}
+    return _scrubbed(call, told)
+
+
+def _note_refusal(call: Call, error: PlatformError) -> None:
+    """Counted, and left in the audit log."""
+    metrics.TOOL_REFUSALS.labels(error.code).inc()
+    trail.note(
+        tenant_id=call.principal.tenant_id,
+        actor=call.principal.sub,
+        actor_tenant_id=call.principal.own_tenant_id,
+        action="tool.refuse",
+        resource_type="tool",
+        resource_id=call.name[:100],
+        details={"code": error.code, "door": call.door, **({"run_id": str(call.run_id)} if call.run_id else {})},
+    )

@@ -1,0 +1,187 @@
+"""What a tool is: one function with a pydantic model in and one out, and what its call needs (SPEC 8 step 2).
+
+    @tool("cache.get", effect="read", example={"key": "note"})
+    def get(context: ToolContext, given: GetIn) -> GetOut:
+        \"\"\"A value that was kept under a key.\"\"\"
+
+The docstring is the description that people and models read; the category is what stands before the dot.
+"""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_type_hints
+
+from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
+
+from apps.tools.context import ToolContext
+
+Effect = Literal["read", "idempotent", "write", "destructive"]
+EFFECTS: tuple[Effect, ...] = ("read", "idempotent", "write", "destructive")
+# never: called at once. tainted: when the wish may come from data that a tool or the graph gave (the default of what
+# writes). always: each call.
+Approval = Literal["never", "tainted", "always"]
+APPROVALS: tuple[Approval, ...] = ("never", "tainted", "always")
+Function = Callable[[ToolContext, Any], BaseModel]
+BASIC = "tools:invoke:basic"
+DEFAULT_TIMEOUT_S = 30.0
+SYNC_TIMEOUT_MAX_S = 120.0  # of a call whose caller waits for the answer; a long-running tool as a job has an hour
+JOB_TIMEOUT_MAX_S = 3600.0
+
+
+class ToolInput(BaseModel):
+    """What every tool's input is made from: what nobody asked for is refused, and "true" is no boolean."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=1_000_000)
+
+
+class ToolOutput(BaseModel):
+    """What every tool's output is made from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most ``requests`` of one caller to one tool in ``window_s`` seconds (SPEC 8: 100 in 60)."""
+
+    requests: int = 100
+    window_s: int = 60
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """A tool as its code declares it; its manifest in PostgreSQL may switch it off or narrow it, never widen it.
+
+    ``permissions``: rows of the matrix (``graph:read``) that the caller must have, all of them, besides tools:invoke;
+    ``scopes``: what the token must cover, all of them. ``platform``: only for administrators of the platform.
+    ``aliases``: other names that mean the same. ``long_running``: over REST its call becomes a job. ``example``:
+    arguments that work; the reference shows them, and a test calls them as ``example_role``. A value like ``$session``
+    in it stands for an id that the test puts there.
+    """
+
+    name: str
+    title: str
+    description: str
+    function: Function = field(repr=False)
+    input_model: type[ToolInput] = field(repr=False)
+    output_model: type[ToolOutput] = field(repr=False)
+    effect: Effect
+    scopes: tuple[str, ...]
+    permissions: tuple[str, ...] = ()
+    platform: bool = False
+    version: str = "1.0.0"
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    rate: Rate = Rate()
+    long_running: bool = False
+    approval: Approval = "never"
+    aliases: tuple[str, ...] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
+    example_role: str = "user"
+
+    @property
+    def category(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def action(self) -> str:
+        return self.name.partition(".")[2]
+
+    @property
+    def writes(self) -> bool:
+        return self.effect != "read"
+
+    @cached_property
+    def input_schema(self) -> dict[str, Any]:
+        return self.input_model.model_json_schema()
+
+    @cached_property
+    def output_schema(self) -> dict[str, Any]:
+        return self.output_model.model_json_schema(mode="serialization")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256, in hex, of everything an administrator approves: what it says it does, takes, gives and needs."""
+        said = [
+            self.name,
+            self.version,
+            self.description,
+            self.input_schema,
+            self.output_schema,
+            self.effect,
+            sorted(self.scopes),
+            sorted(self.permissions),
+            self.platform,
+        ]
+        return hashlib.sha256(to_json(said)).hexdigest()
+
+
+DECLARED: dict[str, ToolSpec] = {}
+"""Name -> tool. Filled when Django is set up (apps/toolbox/apps.py); read through registry.py."""
+
+
+def tool(
+    name: str,
+    *,
+    effect: Effect,
+    title: str | None = None,
+    scopes: tuple[str, ...] | None = None,
+    permissions: tuple[str, ...] = (),
+    platform: bool = False,
+    version: str = "1.0.0",
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    rate: Rate | None = None,
+    long_running: bool = False,
+    approval: Approval | None = None,
+    aliases: tuple[str, ...] = (),
+    example: Mapping[str, Any] | None = None,
+    example_role: str = "user",
+) -> Callable[[Function], Function]:
+    """Declare a tool. TypeError or ValueError, at start-up, for one that is not whole.
+
+    ``scopes``: without them ``tools:invoke:basic`` for a tool that reads, ``tools:invoke`` and ``write`` for others.
+    ``approval``: without it ``never`` for a tool that reads, ``tainted`` for others.
+    """
+
+    def declare(function: Function) -> Function:
+        hints = get_type_hints(function)
+        given, gives = hints.get("given"), hints.get("return")
+        if not (isinstance(given, type) and issubclass(given, ToolInput)):
+            raise TypeError(f"{name}: its second parameter is `given`, a ToolInput")
+        if not (isinstance(gives, type) and issubclass(gives, ToolOutput)):
+            raise TypeError(f"{name}: it returns a ToolOutput")
+        description = inspect.getdoc(function)
+        if not description:
+            raise ValueError(f"{name}: its docstring is what callers read")
+        if not long_running and timeout_s > SYNC_TIMEOUT_MAX_S:
+            raise ValueError(f"{name}: who waits for an answer waits at most {SYNC_TIMEOUT_MAX_S:g} s")
+        for taken in (name, *aliases):
+            if any(taken in (one.name, *one.aliases) for one in DECLARED.values()):
+                raise ValueError(f"{taken} is declared twice")
+        reads = effect == "read"
+        DECLARED[name] = ToolSpec(
+            name=name,
+            title=title or description.splitlines()[0].rstrip("."),
+            description=description,
+            function=function,
+            input_model=given,
+            output_model=gives,
+            effect=effect,
+            scopes=scopes if scopes is not None else (BASIC,) if reads else ("tools:invoke", "write"),
+            permissions=permissions,
+            platform=platform,
+            version=version,
+            timeout_s=timeout_s,
+            rate=rate or Rate(),
+            long_running=long_running,
+            approval=approval or ("never" if reads else "tainted"),
+            aliases=aliases,
+            example=dict(example or {}),
+            example_role=example_role,
+        )
+        return function
+
+    return declare

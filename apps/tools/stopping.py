@@ -1,0 +1,118 @@
+"""Tools that do not stop by themselves are stopped.
+
+A tool is asked first: its checkpoints raise at the deadline, and whatever it waits for (PostgreSQL, the graph, a model)
+is bounded by it. One that is still there GRACE_S later has ToolStopped raised in its thread at its next bytecode.
+"""
+
+import ctypes
+import heapq
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from apps.tools.context import ToolContext
+from apps.tools.errors import ToolStopped
+
+GRACE_S = 1.0
+LOOK_S = 0.25  # how often a caller is asked whether it still wants the result
+
+
+class _Interrupt(ToolStopped):
+    """Raised from outside; ``ToolStopped`` needs no argument to be raised so."""
+
+    def __init__(self) -> None:
+        super().__init__("The tool did not stop when it was asked to, and was ended.")
+
+
+class _Watch:
+    """One tool at work in one thread."""
+
+    def __init__(self, context: ToolContext) -> None:
+        self.context = context
+        self.thread_id = threading.get_ident()
+        self.lock = threading.Lock()
+        self.is_over = False
+        self.interrupted = False
+        self.asked_at: float | None = None
+
+    def next_look(self) -> float:
+        """When to look again: at the deadline, or soon where there is somebody who may leave."""
+        if self.asked_at is not None:
+            return self.asked_at + GRACE_S
+        return min(self.context.deadline, time.monotonic() + LOOK_S)
+
+    def look(self) -> None:
+        """Interrupt the tool if it was asked to stop long enough ago."""
+        now = time.monotonic()
+        if self.asked_at is None:
+            if now < self.context.deadline and not self.context.cancelled():
+                return
+            self.asked_at = now
+        if now < self.asked_at + GRACE_S:
+            return
+        with self.lock:
+            if not self.is_over:
+                self.interrupted = True
+                _raise_in(self.thread_id)
+                self.asked_at = now  # once more, should it swallow this one
+
+    def close(self) -> None:
+        """The tool is over: nothing may be raised in its thread any more."""
+        with self.lock:
+            self.is_over = True
+            if self.interrupted:
+                _raise_in(self.thread_id, nothing=True)
+
+
+class Stopper:
+    """One thread of the process, started with the first tool."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._watches: list[tuple[float, int, _Watch]] = []
+        self._number = itertools.count()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def watching(self, context: ToolContext) -> Iterator[None]:
+        """Around a tool's function, in its thread. ToolStopped out of it when it had to be ended."""
+        watch = _Watch(context)
+        self._put(watch)
+        try:
+            yield
+        finally:
+            watch.close()
+
+    def _put(self, watch: _Watch) -> None:
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="tool-stopper", daemon=True)
+                self._thread.start()
+            at = watch.next_look()
+            heapq.heappush(self._watches, (at, next(self._number), watch))
+            if self._watches[0][2] is watch:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._watches or self._watches[0][0] > time.monotonic():
+                    wait_s = self._watches[0][0] - time.monotonic() if self._watches else None
+                    self._changed.wait(wait_s)
+                watch = heapq.heappop(self._watches)[2]
+            if watch.is_over:
+                continue
+            watch.look()
+            with self._changed:
+                heapq.heappush(self._watches, (watch.next_look(), next(self._number), watch))
+
+
+def _raise_in(thread_id: int, *, nothing: bool = False) -> None:
+    """Have the thread raise at its next bytecode; ``nothing`` takes back what was not raised yet."""
+    error = None if nothing else ctypes.py_object(_Interrupt)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), error)
+
+
+stopper = Stopper()
