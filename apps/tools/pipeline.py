@@ -53,7 +53,7 @@ def invoke(call: Call) -> Outcome:
     approval_id = _gate(call, tool, arguments)
     shown = _scrubbed(call, arguments)
     entry = records.Entry(uuid4(), call, tool, shown, digest, approval_id)
-    begun = tool.spec.writes or call.idempotency_key is not None
+    begun = tool.writes or call.idempotency_key is not None
     invocation_id = records.begin(entry) if begun else entry.id
     outcome = _execute(call, tool, given, invocation_id, started)
     records.end(entry, outcome, begun=begun)
@@ -67,6 +67,7 @@ def admit(call: Call) -> tuple[Effective, ToolInput]:
     try:
         tool = registry.find(call.principal.tenant_id, call.name)
         given = _validated(tool, call.arguments)
+        tool = tool.called_with(call.arguments)
         policy.check(call, tool)
     except PlatformError as error:
         _note_refusal(call, error)

@@ -25,11 +25,11 @@ def check(call: Call, tool: Effective) -> None:
         raise ForbiddenError(
             f"{tool.spec.name} needs {missing}, which you do not have.",
             required_permission=missing,
-            required_scopes=list(tool.scopes),
+            required_scopes=list(tool.needed_scopes),
         )
     if tool.off:
         raise ToolSwitchedOff(f"{tool.spec.name} cannot be called. {tool.off}")
-    if tool.spec.writes:
+    if tool.writes:
         _require_writable(call, tool)
     _take_rate(call, tool)
 
@@ -43,7 +43,7 @@ def needs_approval(call: Call, tool: Effective) -> bool:
         return True
     if tool.approval == "never":
         return False
-    return call.tainted or (call.door == "mcp" and tool.spec.effect == "destructive")
+    return call.tainted or (call.door == "mcp" and tool.effect == "destructive")
 
 
 def _require_writable(call: Call, tool: Effective) -> None:

@@ -119,7 +119,7 @@ def end(entry: Entry, outcome: Outcome, *, begun: bool) -> None:
         "error": json_text(outcome.error),
         "duration_ms": outcome.duration_ms,
     }
-    if not entry.tool.spec.writes:
+    if not entry.tool.writes:
         tenant_statement(tenant_id, END if begun else WHOLE, values)
         trail.note(**_audited(entry, outcome))
         return
@@ -131,7 +131,7 @@ def end(entry: Entry, outcome: Outcome, *, begun: bool) -> None:
 
 def _audited(entry: Entry, outcome: Outcome) -> dict[str, Any]:
     principal = entry.call.principal
-    details: dict[str, Any] = {"tool": outcome.tool, "door": entry.call.door, "effect": entry.tool.spec.effect,
+    details: dict[str, Any] = {"tool": outcome.tool, "door": entry.call.door, "effect": entry.tool.effect,
                                "request_hash": entry.request_hash}  # fmt: skip
     for name, value in (("run_id", entry.call.run_id), ("approval_id", entry.approval_id)):
         if value is not None:
@@ -156,7 +156,7 @@ def _values(entry: Entry) -> dict[str, Any]:
         "id": entry.id,
         **_key(call, entry.tool),
         "version": entry.tool.spec.version,
-        "effect": entry.tool.spec.effect,
+        "effect": entry.tool.effect,
         "door": call.door,
         "arguments": json_text(_bounded(entry.arguments)),
         "result": None,

@@ -6,7 +6,8 @@ whose code is not what was approved (its fingerprint), is there and cannot be ca
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -18,7 +19,7 @@ from apps.identity.principal import Principal
 from apps.identity.reloading import Pace, Reloaded
 from apps.identity.scopes import covers
 from apps.identity.standing import is_platform_admin
-from apps.tools.spec import APPROVALS, DECLARED, Approval, Rate, ToolSpec
+from apps.tools.spec import APPROVALS, BASIC, DECLARED, Approval, Effect, Rate, ToolSpec
 from kernel import engine_db
 from kernel.errors import NotFoundError, UnavailableError
 
@@ -73,15 +74,33 @@ class Registered:
 class Effective:
     """A tool as it stands for one tenant. ``off``: why it cannot be called by anybody there, or empty.
 
-    ``scopes``: everything a token must cover, what administrators added included.
+    ``scopes``: what its code asks of a token; ``extra_scopes``: what administrators ask besides. ``effect``: of the
+    call at hand, where its arguments say (``called_with``).
     """
 
     spec: ToolSpec
     off: str
+    effect: Effect
     scopes: tuple[str, ...]
+    extra_scopes: tuple[str, ...]
     approval: Approval
     rate: Rate
     timeout_s: float
+
+    @property
+    def writes(self) -> bool:
+        return self.effect != "read"
+
+    @property
+    def needed_scopes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.scopes, *self.extra_scopes)))
+
+    def called_with(self, arguments: Mapping[str, Any]) -> "Effective":
+        """The tool as this call uses it: one of its reading actions asks for no more than a tool that reads."""
+        if self.spec.effect_of(arguments) == self.effect:
+            return self
+        approval: Approval = "always" if self.approval == "always" else "never"
+        return replace(self, effect="read", scopes=(BASIC,), approval=approval)
 
 
 def find(tenant_id: UUID, name: str) -> Effective:
@@ -102,7 +121,13 @@ def tools_of(tenant_id: UUID) -> tuple[Effective, ...]:
 
 def callable_by(principal: Principal) -> tuple[Effective, ...]:
     """The tools that this caller may call now, in order of name."""
-    return tuple(tool for tool in tools_of(principal.tenant_id) if not tool.off and lacks(principal, tool) is None)
+    return tuple(tool for tool in tools_of(principal.tenant_id) if not tool.off and may_call(principal, tool))
+
+
+def may_call(principal: Principal, tool: Effective) -> bool:
+    """Whether the caller may call the tool, if only to read with it."""
+    weakest = tool.called_with({"action": tool.spec.reading_actions[0]}) if tool.spec.reading_actions else tool
+    return lacks(principal, weakest) is None
 
 
 def lacks(principal: Principal, tool: Effective) -> str | None:
@@ -112,7 +137,7 @@ def lacks(principal: Principal, tool: Effective) -> str | None:
             return permission
     if tool.spec.platform and not is_platform_admin(principal):
         return "platform administrator"
-    return next((scope for scope in tool.scopes if not covers(principal.scopes, scope)), None)
+    return next((scope for scope in tool.needed_scopes if not covers(principal.scopes, scope)), None)
 
 
 def registered() -> Registered:
@@ -130,9 +155,8 @@ def _by_alias(name: str) -> ToolSpec | None:
 def _effective(spec: ToolSpec, tenant_id: UUID, now: Registered) -> Effective:
     manifest, policy = now.manifests.get(spec.name), now.policies.get((tenant_id, spec.name))
     if manifest is None:
-        return Effective(
-            spec, "It is not in the registry: run `manage.py sync_tools`.", spec.scopes, "always", spec.rate, 0.0
-        )
+        off = "It is not in the registry: run `manage.py sync_tools`."
+        return Effective(spec, off, spec.effect, spec.scopes, (), "always", spec.rate, spec.timeout_s)
     own = policy or Policy(None, (), "", None)
     off = ""
     if manifest.approved_fingerprint != spec.fingerprint:
@@ -141,12 +165,13 @@ def _effective(spec: ToolSpec, tenant_id: UUID, now: Registered) -> Effective:
         off = "It is switched off."
     elif own.enabled is False:
         off = "It is switched off for your tenant."
-    scopes = tuple(dict.fromkeys((*spec.scopes, *manifest.extra_scopes, *own.extra_scopes)))
     rates = (manifest.rate, own.rate or manifest.rate)
     return Effective(
         spec,
         off,
-        scopes,
+        spec.effect,
+        spec.scopes,
+        (*manifest.extra_scopes, *own.extra_scopes),
         max((_approval(said) for said in (manifest.approval or spec.approval, own.approval)), key=APPROVALS.index),
         min(rates, key=lambda rate: rate.requests / rate.window_s),
         manifest.timeout_s,

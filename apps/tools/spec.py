@@ -58,9 +58,10 @@ class ToolSpec:
 
     ``permissions``: rows of the matrix (``graph:read``) that the caller must have, all of them, besides tools:invoke;
     ``scopes``: what the token must cover, all of them. ``platform``: only for administrators of the platform.
-    ``aliases``: other names that mean the same. ``long_running``: over REST its call becomes a job. ``example``:
-    arguments that work; the reference shows them, and a test calls them as ``example_role``. A value like ``$session``
-    in it stands for an id that the test puts there.
+    ``reading_actions``: values of its required ``action`` argument with which it only reads: such a call needs what a
+    tool that reads needs. ``aliases``: other names that mean the same. ``long_running``: over REST its call becomes a
+    job. ``example``: arguments that work; the reference shows them, and a test calls them as ``example_role``. A value
+    like ``$session`` in it stands for an id that the test puts there.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ToolSpec:
     rate: Rate = Rate()
     long_running: bool = False
     approval: Approval = "never"
+    reading_actions: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
     example_role: str = "user"
@@ -90,9 +92,9 @@ class ToolSpec:
     def action(self) -> str:
         return self.name.partition(".")[2]
 
-    @property
-    def writes(self) -> bool:
-        return self.effect != "read"
+    def effect_of(self, arguments: Mapping[str, Any]) -> Effect:
+        """What a call with these arguments does."""
+        return "read" if arguments.get("action") in self.reading_actions else self.effect
 
     @cached_property
     def input_schema(self) -> dict[str, Any]:
@@ -114,6 +116,7 @@ class ToolSpec:
             self.effect,
             sorted(self.scopes),
             sorted(self.permissions),
+            sorted(self.reading_actions),
             self.platform,
         ]
         return hashlib.sha256(to_json(said)).hexdigest()
@@ -136,6 +139,7 @@ def tool(
     rate: Rate | None = None,
     long_running: bool = False,
     approval: Approval | None = None,
+    reading_actions: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
     example: Mapping[str, Any] | None = None,
     example_role: str = "user",
@@ -178,6 +182,7 @@ def tool(
             rate=rate or Rate(),
             long_running=long_running,
             approval=approval or ("never" if reads else "tainted"),
+            reading_actions=reading_actions,
             aliases=aliases,
             example=dict(example or {}),
             example_role=example_role,
