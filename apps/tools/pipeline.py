@@ -147,15 +147,20 @@ def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID,
     )
     result: dict[str, Any] | None = None
     error: PlatformError | None = None
+    watch = stopper.watch(context)
     try:
-        with _span(tool), stopper.watching(context):
-            output = tool.spec.function(context, given)
+        try:
+            with _span(tool):
+                output = tool.spec.function(context, given)
+        finally:
+            watch.close()
         result = _given_out(call, tool, output)
     except PlatformError as failed:
         error = failed
     except Exception as bug:
         log.exception("tool_broken", tool=tool.spec.name, invocation_id=str(invocation_id), error=type(bug).__name__)
         error = ToolBroken(f"{tool.spec.name} failed inside. Report invocation {invocation_id}.")
+    watch.close()  # should the first one have been interrupted
     return Outcome(
         invocation_id=invocation_id,
         tool=tool.spec.name,

@@ -7,10 +7,9 @@ is bounded by it. One that is still there GRACE_S later has ToolStopped raised i
 import ctypes
 import heapq
 import itertools
+import os
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolStopped
@@ -26,7 +25,7 @@ class _Interrupt(ToolStopped):
         super().__init__("The tool did not stop when it was asked to, and was ended.")
 
 
-class _Watch:
+class Watch:
     """One tool at work in one thread."""
 
     def __init__(self, context: ToolContext) -> None:
@@ -59,7 +58,8 @@ class _Watch:
                 self.asked_at = now  # once more, should it swallow this one
 
     def close(self) -> None:
-        """The tool is over: nothing may be raised in its thread any more."""
+        """The tool is over: nothing is raised in its thread any more, once this has returned. It may itself be what is
+        interrupted, once: then close it again. Safe to repeat."""
         with self.lock:
             self.is_over = True
             if self.interrupted:
@@ -70,22 +70,18 @@ class Stopper:
     """One thread of the process, started with the first tool."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """A process that was forked has neither the thread nor what it watched."""
         self._changed = threading.Condition()
-        self._watches: list[tuple[float, int, _Watch]] = []
+        self._watches: list[tuple[float, int, Watch]] = []
         self._number = itertools.count()
         self._thread: threading.Thread | None = None
 
-    @contextmanager
-    def watching(self, context: ToolContext) -> Iterator[None]:
-        """Around a tool's function, in its thread. ToolStopped out of it when it had to be ended."""
-        watch = _Watch(context)
-        self._put(watch)
-        try:
-            yield
-        finally:
-            watch.close()
-
-    def _put(self, watch: _Watch) -> None:
+    def watch(self, context: ToolContext) -> Watch:
+        """From now on this thread has ToolStopped raised in it when the tool does not stop. Close it in any case."""
+        watch = Watch(context)
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="tool-stopper", daemon=True)
@@ -94,6 +90,7 @@ class Stopper:
             heapq.heappush(self._watches, (at, next(self._number), watch))
             if self._watches[0][2] is watch:
                 self._changed.notify()
+        return watch
 
     def _run(self) -> None:
         while True:
@@ -104,9 +101,11 @@ class Stopper:
                 watch = heapq.heappop(self._watches)[2]
             if watch.is_over:
                 continue
-            watch.look()
-            with self._changed:
-                heapq.heappush(self._watches, (watch.next_look(), next(self._number), watch))
+            try:
+                watch.look()
+            finally:  # should asking the caller have failed, the thread that follows looks again
+                with self._changed:
+                    heapq.heappush(self._watches, (watch.next_look(), next(self._number), watch))
 
 
 def _raise_in(thread_id: int, *, nothing: bool = False) -> None:
@@ -116,3 +115,4 @@ def _raise_in(thread_id: int, *, nothing: bool = False) -> None:
 
 
 stopper = Stopper()
+os.register_at_fork(after_in_child=stopper.forget)
