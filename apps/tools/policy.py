@@ -9,6 +9,7 @@ from apps.tools import registry
 from apps.tools.calls import Call
 from apps.tools.errors import ReadOnly, ToolSwitchedOff
 from apps.tools.registry import Effective
+from apps.tools.spec import Rate
 from kernel.errors import ForbiddenError
 from kernel.rate_limit import limiter
 from kernel.rate_limit.windows import Limit, Window
@@ -57,12 +58,17 @@ def _require_writable(call: Call, tool: Effective) -> None:
 
 
 def _take_rate(call: Call, tool: Effective) -> None:
-    window = Window(slot_ms=max(1, tool.rate.window_s * 1000 // SLOTS), slots=SLOTS)
-    caller = hashlib.sha256(f"{call.principal.tenant_id}:{call.principal.sub}".encode()).hexdigest()[:24]
-    key = RATELIMIT_TOOL(tool=tool.spec.name, caller=caller)
-    decision = limiter.take([Limit("tool", key, _scaled(tool.rate.requests), window)])
+    decision = limiter.take([_limit(call, tool, rate) for rate in tool.rates])
     if not decision.allowed:
         raise decision.error()
+
+
+def _limit(call: Call, tool: Effective, rate: Rate) -> Limit:
+    """A key for each window: its counts live as long as it is, and slots of another length are not mixed in."""
+    counted = f"{call.principal.tenant_id}:{call.principal.sub}:{rate.window_s}"
+    caller = hashlib.sha256(counted.encode()).hexdigest()[:24]
+    window = Window(slot_ms=max(1, rate.window_s * 1000 // SLOTS), slots=SLOTS)
+    return Limit("tool", RATELIMIT_TOOL(tool=tool.spec.name, caller=caller), _scaled(rate.requests), window)
 
 
 def _scaled(requests: int) -> int:

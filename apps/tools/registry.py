@@ -6,7 +6,7 @@ whose code is not what was approved (its fingerprint), is there and cannot be ca
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +24,7 @@ from kernel import engine_db
 from kernel.errors import NotFoundError, UnavailableError
 
 INVOKE = "tools:invoke"
+LISTS_KEPT = 1000
 PACE = Pace(
     fresh_s=2.0,
     overdue_s=3.0,
@@ -64,10 +65,12 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Everything read at one moment."""
+    """Everything read at one moment, and what was made of it since: forgotten with it when the next is read."""
 
     manifests: Mapping[str, Manifest]
     policies: Mapping[tuple[UUID, str], Policy]
+    tools: "dict[tuple[UUID | None, str], Effective]" = field(default_factory=dict, repr=False, compare=False)
+    lists: "dict[object, tuple[Effective, ...]]" = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,8 @@ class Effective:
     """A tool as it stands for one tenant. ``off``: why it cannot be called by anybody there, or empty.
 
     ``scopes``: what its code asks of a token; ``extra_scopes``: what administrators ask besides. ``effect``: of the
-    call at hand, where its arguments say (``called_with``).
+    call at hand, where its arguments say (``called_with``). ``rates``: each of them is kept; ``rate``: the one that
+    lets the fewest through in the long run.
     """
 
     spec: ToolSpec
@@ -84,8 +88,12 @@ class Effective:
     scopes: tuple[str, ...]
     extra_scopes: tuple[str, ...]
     approval: Approval
-    rate: Rate
+    rates: tuple[Rate, ...]
     timeout_s: float
+
+    @property
+    def rate(self) -> Rate:
+        return min(self.rates, key=lambda rate: rate.requests / rate.window_s)
 
     @property
     def writes(self) -> bool:
@@ -105,23 +113,40 @@ class Effective:
 
 def find(tenant_id: UUID, name: str) -> Effective:
     """The tool of that name, or of which it is an alias. NotFoundError when there is none."""
-    spec = DECLARED.get(name) or _by_alias(name)
+    return _effective(spec_of(name), tenant_id, registered())
+
+
+def spec_of(name: str) -> ToolSpec:
+    """What the code declares under that name or alias. NotFoundError when nothing."""
+    spec = DECLARED.get(name) or next((spec for spec in DECLARED.values() if name in spec.aliases), None)
     if spec is None:
         raise NotFoundError(
             f"There is no tool {name[:100]!r}. GET /v1/tools lists those you may call.", code="tool_not_found"
         )
-    return _effective(spec, tenant_id, registered())
+    return spec
 
 
 def tools_of(tenant_id: UUID) -> tuple[Effective, ...]:
     """Every tool, in order of name, as it stands for this tenant; those that are off as well."""
     now = registered()
-    return tuple(_effective(DECLARED[name], tenant_id, now) for name in sorted(DECLARED))
+    place = (tenant_id, len(DECLARED))
+    found = now.lists.get(place)
+    if found is None:
+        found = tuple(_effective(DECLARED[name], tenant_id, now) for name in sorted(DECLARED))
+        _keep(now, place, found)
+    return found
 
 
 def callable_by(principal: Principal) -> tuple[Effective, ...]:
     """The tools that this caller may call now, in order of name."""
-    return tuple(tool for tool in tools_of(principal.tenant_id) if not tool.off and may_call(principal, tool))
+    now = registered()
+    rights = (principal.roles, principal.scopes, is_platform_admin(principal))
+    place = (principal.tenant_id, len(DECLARED), *rights)
+    found = now.lists.get(place)
+    if found is None:
+        found = tuple(tool for tool in tools_of(principal.tenant_id) if not tool.off and may_call(principal, tool))
+        _keep(now, place, found)
+    return found
 
 
 def may_call(principal: Principal, tool: Effective) -> bool:
@@ -148,15 +173,29 @@ def registered() -> Registered:
     return found
 
 
-def _by_alias(name: str) -> ToolSpec | None:
-    return next((spec for spec in DECLARED.values() if name in spec.aliases), None)
+def _keep(now: Registered, place: object, found: tuple[Effective, ...]) -> None:
+    """For as long as what was read is in force; a crowd of callers forgets the others' lists."""
+    if len(now.lists) >= LISTS_KEPT:
+        now.lists.clear()
+    now.lists[place] = found
 
 
 def _effective(spec: ToolSpec, tenant_id: UUID, now: Registered) -> Effective:
-    manifest, policy = now.manifests.get(spec.name), now.policies.get((tenant_id, spec.name))
+    """Tenants without a policy of their own share one."""
+    policy = now.policies.get((tenant_id, spec.name))
+    place = (None if policy is None else tenant_id, spec.name)
+    found = now.tools.get(place)
+    if found is None or found.spec is not spec:
+        found = now.tools[place] = _narrowed(spec, now.manifests.get(spec.name), policy)
+    return found
+
+
+def _narrowed(spec: ToolSpec, manifest: Manifest | None, policy: Policy | None) -> Effective:
+    """What the code declares, narrowed by the manifest, narrowed by the tenant: neither can widen what is before it.
+    Only the manifest's rate stands for itself: how many calls the platform bears is its administrators' to say."""
     if manifest is None:
         off = "It is not in the registry: run `manage.py sync_tools`."
-        return Effective(spec, off, spec.effect, spec.scopes, (), "always", spec.rate, spec.timeout_s)
+        return Effective(spec, off, spec.effect, spec.scopes, (), "always", (spec.rate,), spec.timeout_s)
     own = policy or Policy(None, (), "", None)
     off = ""
     if manifest.approved_fingerprint != spec.fingerprint:
@@ -165,17 +204,25 @@ def _effective(spec: ToolSpec, tenant_id: UUID, now: Registered) -> Effective:
         off = "It is switched off."
     elif own.enabled is False:
         off = "It is switched off for your tenant."
-    rates = (manifest.rate, own.rate or manifest.rate)
     return Effective(
         spec,
         off,
         spec.effect,
         spec.scopes,
-        (*manifest.extra_scopes, *own.extra_scopes),
-        max((_approval(said) for said in (manifest.approval or spec.approval, own.approval)), key=APPROVALS.index),
-        min(rates, key=lambda rate: rate.requests / rate.window_s),
-        manifest.timeout_s,
+        tuple(dict.fromkeys((*manifest.extra_scopes, *own.extra_scopes))),
+        max((spec.approval, _approval(manifest.approval), _approval(own.approval)), key=APPROVALS.index),
+        _rates(manifest.rate, own.rate),
+        min(manifest.timeout_s, spec.timeout_s),
     )
+
+
+def _rates(platforms: Rate, tenants: Rate | None) -> tuple[Rate, ...]:
+    """Both, or the smaller where they count in the same window."""
+    if tenants is None:
+        return (platforms,)
+    if tenants.window_s == platforms.window_s:
+        return (min(platforms, tenants, key=lambda rate: rate.requests),)
+    return (platforms, tenants)
 
 
 def _approval(said: str) -> Approval:

@@ -9,6 +9,7 @@ The docstring is the description that people and models read; the category is wh
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ Approval = Literal["never", "tainted", "always"]
 APPROVALS: tuple[Approval, ...] = ("never", "tainted", "always")
 Function = Callable[[ToolContext, Any], BaseModel]
 BASIC = "tools:invoke:basic"
+NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)  # nothing that looks like another
 DEFAULT_TIMEOUT_S = 30.0
 SYNC_TIMEOUT_MAX_S = 120.0  # of a call whose caller waits for the answer; a long-running tool as a job has an hour
 JOB_TIMEOUT_MAX_S = 3600.0
@@ -105,21 +107,29 @@ class ToolSpec:
         return self.output_model.model_json_schema(mode="serialization")
 
     @cached_property
+    def declaration(self) -> dict[str, Any]:
+        """Everything an administrator approves, as JSON: what it says it does, takes, gives and needs."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "title": self.title,
+            "description": self.description,
+            "effect": self.effect,
+            "scopes": sorted(self.scopes),
+            "permissions": sorted(self.permissions),
+            "platform": self.platform,
+            "approval": self.approval,
+            "reading_actions": sorted(self.reading_actions),
+            "aliases": sorted(self.aliases),
+            "long_running": self.long_running,
+            "input_schema": self.input_schema,
+            "output_schema": self.output_schema,
+        }
+
+    @cached_property
     def fingerprint(self) -> str:
-        """SHA-256, in hex, of everything an administrator approves: what it says it does, takes, gives and needs."""
-        said = [
-            self.name,
-            self.version,
-            self.description,
-            self.input_schema,
-            self.output_schema,
-            self.effect,
-            sorted(self.scopes),
-            sorted(self.permissions),
-            sorted(self.reading_actions),
-            self.platform,
-        ]
-        return hashlib.sha256(to_json(said)).hexdigest()
+        """SHA-256, in hex, of the declaration."""
+        return hashlib.sha256(to_json(self.declaration)).hexdigest()
 
 
 DECLARED: dict[str, ToolSpec] = {}
@@ -163,6 +173,8 @@ def tool(
         if not long_running and timeout_s > SYNC_TIMEOUT_MAX_S:
             raise ValueError(f"{name}: who waits for an answer waits at most {SYNC_TIMEOUT_MAX_S:g} s")
         for taken in (name, *aliases):
+            if not NAME.fullmatch(taken):
+                raise ValueError(f"{taken!r} is no name: lower-case letters, digits and _, with dots between")
             if any(taken in (one.name, *one.aliases) for one in DECLARED.values()):
                 raise ValueError(f"{taken} is declared twice")
         reads = effect == "read"

@@ -150,7 +150,8 @@ RATELIMIT_TENANT_DAY = Key(
 RATELIMIT_TOOL = Key(
     "ratelimit:tool:{tool}:{caller}",
     "HASH",
-    "One caller's calls of a tool in the window that its manifest says; {caller} is a digest of tenant and sub.",
+    "One caller's calls of a tool in a window that its manifest or the tenant's policy says; {caller} is a digest of "
+    "tenant, sub and the window's length.",
     None,
     _LIMITER,
     "the same script",
