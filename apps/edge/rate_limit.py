@@ -4,8 +4,6 @@ A request counts once against each; the tightest limit is what the headers repor
 pages) is counted by address. Refused tokens are counted by apps/edge/refusals.py, because layer 3 answers them.
 """
 
-import hashlib
-import re
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -16,20 +14,13 @@ from django.http.response import HttpResponseBase
 from django.urls import URLResolver, get_resolver
 
 from apps.identity.principal import Principal
+from apps.tenancy import rates
 from apps.tenancy.config import RateLimits, TenantConfig
 from apps.tenancy.resolver import tenant_config
 from kernel.errors import UnavailableError
 from kernel.rate_limit import limiter
-from kernel.rate_limit.windows import DAY, HOUR, MINUTE, Decision, Limit
-from kernel.redis_keys import (
-    RATELIMIT_ADDRESS,
-    RATELIMIT_ENDPOINT,
-    RATELIMIT_TENANT,
-    RATELIMIT_TENANT_DAY,
-    RATELIMIT_TENANT_RUNS,
-    RATELIMIT_USER,
-    RATELIMIT_USER_RUNS,
-)
+from kernel.rate_limit.windows import MINUTE, Decision, Limit
+from kernel.redis_keys import RATELIMIT_ADDRESS, RATELIMIT_ENDPOINT
 from kernel.web.client_address import client_address, limited_address
 from kernel.web.problem import problem_response
 
@@ -37,7 +28,6 @@ API_PREFIX = "/v1/"
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 REMEMBERED_PATH_LENGTH = 200
-_PLAIN_SUB = re.compile(r"[A-Za-z0-9._@|+=-]{1,128}", re.ASCII)
 
 
 class RateLimit:
@@ -61,27 +51,13 @@ def check_rate(principal: Principal, method: str, route_template: str | None, co
     May wait for Redis: asynchronous code calls it in a thread. ``config`` None: the platform's defaults.
     """
     own = config.settings.rate_limits if config else RateLimits()
-    tenant_id = principal.tenant_id
     limits = [
-        Limit(
-            "user",
-            RATELIMIT_USER(sub=sub_part(principal.sub)),
-            user_limit(principal, own),
-            MINUTE,
-            owner=tenant_id.hex[-12:] + ".",
-        ),
-        Limit(
-            "tenant",
-            RATELIMIT_TENANT(id=tenant_id),
-            own.tenant_per_minute or platform_limit(settings.RATE_LIMIT_TENANT),
-            MINUTE,
-        ),
-        _endpoint(method, route_template, owner=tenant_id.hex[-12:] + "."),
+        rates.caller_limit(principal, own),
+        rates.tenant_limit(principal, own),
+        _endpoint(method, route_template, owner=rates.owner_of(principal)),
         *run_limits(principal, method, route_template),
+        *rates.day_limits(principal, config),
     ]
-    if config and config.settings.quotas.requests_per_day is not None:
-        per_day = config.settings.quotas.requests_per_day
-        limits.append(Limit("tenant-day", RATELIMIT_TENANT_DAY(id=tenant_id), per_day, DAY))
     return limiter.take(limits)
 
 
@@ -89,42 +65,13 @@ def run_limits(principal: Principal, method: str, route_template: str | None) ->
     """How many runs of agents the caller, and its tenant, may start: for requests that start one (contract 1.7)."""
     if f"{method} {route_template}" not in settings.RUN_STARTS:
         return []
-    tenant_id = principal.tenant_id
-    return [
-        Limit(
-            "user-runs",
-            RATELIMIT_USER_RUNS(sub=sub_part(principal.sub)),
-            platform_limit(settings.RUNS_PER_MINUTE),
-            MINUTE,
-            owner=tenant_id.hex[-12:] + ".",
-        ),
-        Limit("tenant-runs", RATELIMIT_TENANT_RUNS(id=tenant_id), platform_limit(settings.RUNS_PER_TENANT_HOUR), HOUR),
-    ]
+    return [rates.caller_run_limit(principal), rates.tenant_run_limit(principal)]
 
 
 def check_address(address: str) -> Decision:
     """Count one request of somebody who is not known: a refused token, or a page for everybody."""
     counted = RATELIMIT_ADDRESS(address=limited_address(address))
-    return limiter.take([Limit("address", counted, platform_limit(settings.RATE_LIMIT_ADDRESS), MINUTE)])
-
-
-def user_limit(principal: Principal, own: RateLimits) -> int:
-    """Requests a minute: set for this caller, else for the tenant's callers, else the highest of the caller's roles."""
-    if principal.sub in own.users:
-        return own.users[principal.sub]
-    by_role = settings.RATE_LIMITS_BY_ROLE
-    of_roles = (by_role[role] for role in principal.roles if role in by_role)
-    return own.user_per_minute or platform_limit(max(of_roles, default=settings.RATE_LIMIT_WITHOUT_ROLE))
-
-
-def platform_limit(per_minute: int) -> int:
-    """One of the platform's own limits, as this installation scales them."""
-    return max(1, round(per_minute * settings.RATE_LIMIT_FACTOR))
-
-
-def sub_part(sub: str) -> str:
-    """The {sub} of ratelimit:user:{sub}: as it is when it is plain, else a digest, which no plain one can equal."""
-    return sub if _PLAIN_SUB.fullmatch(sub) else "sha256:" + hashlib.sha256(sub.encode()).hexdigest()[:32]
+    return limiter.take([Limit("address", counted, rates.platform_limit(settings.RATE_LIMIT_ADDRESS), MINUTE)])
 
 
 def route_of(path: str) -> str | None:
@@ -178,5 +125,5 @@ def _endpoint(method: str, route_template: str | None, *, owner: str) -> Limit:
     route = route_template or UNMATCHED
     per_minute = settings.RATE_LIMITS_BY_ROUTE.get(f"{name} {route}", settings.RATE_LIMIT_ROUTE)
     return Limit(
-        "endpoint", RATELIMIT_ENDPOINT(method=name, path=route), platform_limit(per_minute), MINUTE, owner=owner
+        "endpoint", RATELIMIT_ENDPOINT(method=name, path=route), rates.platform_limit(per_minute), MINUTE, owner=owner
     )

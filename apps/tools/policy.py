@@ -4,12 +4,12 @@ import hashlib
 
 from django.conf import settings
 
+from apps.identity.principal import Principal
 from apps.tenancy.resolver import tenant_config
 from apps.tools import registry
 from apps.tools.calls import Call
 from apps.tools.errors import ReadOnly, ToolSwitchedOff
 from apps.tools.registry import Effective
-from apps.tools.spec import Rate
 from kernel.errors import ForbiddenError
 from kernel.rate_limit import limiter
 from kernel.rate_limit.windows import Limit, Window
@@ -47,6 +47,19 @@ def needs_approval(call: Call, tool: Effective) -> bool:
     return call.tainted or (call.door == "mcp" and tool.effect == "destructive")
 
 
+def rate_limits(principal: Principal, tool: Effective) -> list[Limit]:
+    """How often this caller may call this tool. A key for each window: its counts live as long as it is, and slots of
+    another length are not mixed in."""
+    limits = []
+    for rate in tool.rates:
+        counted = f"{principal.tenant_id}:{principal.sub}:{rate.window_s}"
+        caller = hashlib.sha256(counted.encode()).hexdigest()[:24]
+        window = Window(slot_ms=max(1, rate.window_s * 1000 // SLOTS), slots=SLOTS)
+        key = RATELIMIT_TOOL(tool=tool.spec.name, caller=caller)
+        limits.append(Limit("tool", key, _scaled(rate.requests), window))
+    return limits
+
+
 def _require_writable(call: Call, tool: Effective) -> None:
     if call.read_only:
         raise ReadOnly(f"{tool.spec.name} changes something, and this call may only read.")
@@ -58,17 +71,9 @@ def _require_writable(call: Call, tool: Effective) -> None:
 
 
 def _take_rate(call: Call, tool: Effective) -> None:
-    decision = limiter.take([_limit(call, tool, rate) for rate in tool.rates])
+    decision = limiter.take(rate_limits(call.principal, tool))
     if not decision.allowed:
         raise decision.error()
-
-
-def _limit(call: Call, tool: Effective, rate: Rate) -> Limit:
-    """A key for each window: its counts live as long as it is, and slots of another length are not mixed in."""
-    counted = f"{call.principal.tenant_id}:{call.principal.sub}:{rate.window_s}"
-    caller = hashlib.sha256(counted.encode()).hexdigest()[:24]
-    window = Window(slot_ms=max(1, rate.window_s * 1000 // SLOTS), slots=SLOTS)
-    return Limit("tool", RATELIMIT_TOOL(tool=tool.spec.name, caller=caller), _scaled(rate.requests), window)
 
 
 def _scaled(requests: int) -> int:

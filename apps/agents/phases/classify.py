@@ -42,10 +42,15 @@ def classify(view: RunView, ports: Ports) -> Intent:
     reading = read(view.prompt)
     if reading.hidden:
         ports.report("classify", f"{reading.hidden} invisible characters of the prompt were left out")
-    intent = _known(reading) or _by_rules(reading)
-    if not _is_sure(intent):
+    intent = without_model(reading)
+    if not is_sure(intent):
         intent = _by_model(view, reading, intent, ports)
     return _within_rights(view, reading, intent)
+
+
+def without_model(reading: Reading) -> Intent:
+    """The catalogue's word on a prompt, else the rules', sure of it or not; nobody is asked."""
+    return _known(reading) or _by_rules(reading)
 
 
 def _known(reading: Reading) -> Intent | None:
@@ -88,13 +93,14 @@ def _windows(text: str) -> Iterable[str]:
 def _severest(found: Iterable[Intent]) -> Intent:
     """The first of the most severe category that a rule is sure of; else the most confident."""
     every = list(found)
-    sure = [intent for intent in every if _is_sure(intent)]
+    sure = [intent for intent in every if is_sure(intent)]
     if sure:
         return max(sure, key=lambda intent: _SEVERITY[intent.category])
     return max(every, key=lambda intent: intent.confidence)
 
 
-def _is_sure(intent: Intent) -> bool:
+def is_sure(intent: Intent) -> bool:
+    """Whether no model needs to be asked."""
     least = THRESHOLDS[intent.category]
     return intent.confidence > least if intent.category == "CHAT" else intent.confidence >= least
 

@@ -5,6 +5,7 @@ neither lets everybody through nor locks everybody out. It says so in a header a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import redis
 import structlog
@@ -13,7 +14,7 @@ from django.conf import settings
 from kernel import metrics
 from kernel.rate_limit.local import LocalWindows, share
 from kernel.rate_limit.windows import Decision, Limit, Usage, decide
-from kernel.redis_client import availability, load_script
+from kernel.redis_client import availability, client, load_script
 
 log = structlog.get_logger("rate_limit")
 _local = LocalWindows()
@@ -31,6 +32,33 @@ def take(limits: Sequence[Limit]) -> Decision:
     if not decision.allowed:
         metrics.RATE_LIMIT_EXCEEDED.labels(decision.scope).inc()
     return decision
+
+
+def look(limits: Sequence[Limit]) -> list[Usage]:
+    """How much of each limit is used; nothing is counted. Without Redis, what this process alone counted."""
+    full = [replace(limit, limit=0) for limit in limits]  # what refuses counts nothing
+    usages = _ask_redis(full) if limits and availability.usable() else None
+    return _local.take(full) if usages is None else usages
+
+
+def forget(limits: Sequence[Limit]) -> bool:
+    """Begin the counts of these limits anew; only those of their owners. False when Redis, and so every other process,
+    kept them."""
+    _local.forget(limits)
+    if not availability.usable():
+        return False
+    pipe = client().pipeline(transaction=False)
+    for limit in limits:
+        slots = (f"{limit.owner}{number}" for number in range(limit.window.slots + 1))
+        pipe.hdel(limit.key, f"{limit.owner}now", *slots)
+    try:
+        pipe.execute()
+    except redis.RedisError as error:
+        metrics.REDIS_ERRORS.labels("rate_limit").inc()
+        if not isinstance(error, redis.ResponseError):
+            availability.failed()
+        return False
+    return True
 
 
 def _ask_redis(limits: Sequence[Limit]) -> list[Usage] | None:

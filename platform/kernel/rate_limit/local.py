@@ -47,6 +47,12 @@ class LocalWindows:
                 look.counts[look.current] = look.counts.get(look.current, 0) + 1
             return [replace(look.usage, used=look.usage.used + 1) for look in looks]
 
+    def forget(self, limits: Sequence[Limit]) -> None:
+        """Begin the counts of these limits anew."""
+        with self._lock:
+            for limit in limits:
+                self._scopes.get(limit.scope, OrderedDict()).pop((limit.key, limit.owner), None)
+
     def __len__(self) -> int:
         return sum(len(keys) for keys in self._scopes.values())
 

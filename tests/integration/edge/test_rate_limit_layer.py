@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 import redis
 
-from apps.edge.rate_limit import route_of, sub_part
+from apps.edge.rate_limit import route_of
 from apps.identity.issuer import sign_access_token
+from apps.tenancy.rates import sub_part
 from apps.tenancy.services import create_tenant
 from tests.clients import Answer, Api, free_port, is_up, wait_for
 from tests.factories import make_tenant, make_token
