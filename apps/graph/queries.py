@@ -1,6 +1,6 @@
 """Queries of people, programs and models: through the gate, to the door. No other way leads from a text there."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,8 +101,9 @@ def run(
     limit: int,
     timeout_s: float | None = None,
     page_token: str | None = None,
+    cancelled: Callable[[], bool] | None = None,
 ) -> Page:
-    """One page of at most ``limit`` rows.
+    """One page of at most ``limit`` rows. ``cancelled`` as in client.read.
 
     A query with an ORDER BY at its end can be paged through: ``next_token`` leads on, for the same text, parameters and
     caller only. A query that asks for EXPLAIN or PROFILE is refused here: BadRequestError says where it is answered.
@@ -116,12 +117,12 @@ def run(
             f"{passed.mode.upper()} runs nothing. Send it to /v1/graph/explain, without that word.",
             code="explain_elsewhere",
         )
-    rows = read(principal, passed)
+    rows = read(principal, passed, cancelled=cancelled)
     more = _token(offset + len(rows.rows), scope) if can_page and rows.truncated and rows.rows else None
     return Page(passed, rows, more)
 
 
-def read(principal: Principal, passed: Passed) -> Rows:
+def read(principal: Principal, passed: Passed, *, cancelled: Callable[[], bool] | None = None) -> Rows:
     """The rows of what the gate let through; ``truncated`` when there are more than were asked for."""
     return client.read(
         passed.text,
@@ -129,12 +130,15 @@ def read(principal: Principal, passed: Passed) -> Rows:
         tenant_id=principal.tenant_id,
         row_limit=passed.row_limit - ONE_MORE,
         timeout_s=passed.timeout_s,
+        cancelled=cancelled,
     )
 
 
-def explain(principal: Principal, cypher: str, parameters: Mapping[str, Any]) -> Explained:
+def explain(
+    principal: Principal, cypher: str, parameters: Mapping[str, Any], *, timeout_s: float | None = None
+) -> Explained:
     """The server's plan of a query that the gate lets through; nothing runs."""
-    passed = inspected(principal, cypher, parameters)
+    passed = inspected(principal, cypher, parameters, timeout_s=timeout_s)
     return Explained(passed, client.explain(passed.text, passed.parameters, timeout_s=passed.timeout_s))
 
 
@@ -157,16 +161,21 @@ def _window(cypher: str, offset: int) -> tuple[str, bool]:
     if len(branches) != 1 or not isinstance(last, tree.Return) or not last.projection.order:
         return cypher, False
     present = last.projection
-    numbers = [part.value if isinstance(part, tree.Const) else part for part in (present.skip, present.limit)]
-    if not all(value is None or type(value) is int for value in numbers):
+    skip, most = _number(present.skip), _number(present.limit)
+    if (present.skip is not None and skip is None) or (present.limit is not None and most is None):
         return cypher, False
     if offset == 0:
         return cypher, True
-    skip, most = numbers
-    left = None if most is None else tree.Const(max(0, int(str(most)) - offset))
-    ending = tree.Return(replace(present, skip=tree.Const((int(str(skip)) if skip else 0) + offset), limit=left))
+    left = None if most is None else tree.Const(max(0, most - offset))
+    ending = tree.Return(replace(present, skip=tree.Const((skip or 0) + offset), limit=left))
     branch = replace(branches[0], clauses=(*branches[0].clauses[:-1], ending))
     return print_statement(replace(statement, query=tree.Query((branch,))), mode=True), True
+
+
+def _number(part: tree.Expr | None) -> int | None:
+    """The whole number that stands there; None for nothing, and for anything else."""
+    value = part.value if isinstance(part, tree.Const) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _token(offset: int, scope: str) -> str:

@@ -5,4 +5,21 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "Every call passes resolve, schema, policy, budget and approval, execute, output, audit.",
     ),
+    "tools:agent": ("SPEC 8", "Agents' tools tell and write what belongs to a conversation of the caller's own."),
+    "tools:agents": (
+        "SPEC 8",
+        "A run's step calls tools by the same pipeline as the other doors, in its owner's name.",
+    ),
+    "tools:taint": (
+        "R30",
+        "A wish to write that arises after data was read waits for a person, one that the person's own words made does not.",
+    ),
+    "tools:run-approval": (
+        "R31",
+        "A run that needs an approval stops, says what it wants, and after the decision makes exactly that call.",
+    ),
+    "tools:graph": (
+        "SPEC 8",
+        "graph.* asks the caller's own graph in Cypher, in words and by search, always through the gate.",
+    ),
 }
