@@ -5,6 +5,14 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "Every call passes resolve, schema, policy, budget and approval, execute, output, audit.",
     ),
+    "tools:registry": (
+        "SPEC 8",
+        "Code declares a tool, an administrator approves what it is and became, and a switch bites within 3 s.",
+    ),
+    "tools:policies": (
+        "SPEC 8",
+        "The platform and each tenant narrow what a tool's code declares, never widen it, each change audited.",
+    ),
     "tools:agent": ("SPEC 8", "Agents' tools tell and write what belongs to a conversation of the caller's own."),
     "tools:agents": (
         "SPEC 8",
