@@ -13,6 +13,8 @@ ROWS = (
     "INSERT INTO tool_approvals (id, tenant_id, owner_sub, tool, effect, arguments, arguments_sha256, door, status, "
     "decided_by, signature, expires_at) VALUES (gen_random_uuid(), %s, 'x', 'crud.delete_node', 'destructive', '{}', "
     "'h', 'agent', 'pending', '', '', now())",
+    "INSERT INTO error_reports (id, tenant_id, owner_sub, error_type, message, metadata, correlation_id, cleared_by) "
+    "VALUES (gen_random_uuid(), %s, 'x', 'Timeout', 'It took too long.', '{}', '', '')",
 )
 
 

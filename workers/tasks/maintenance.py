@@ -6,6 +6,7 @@ from apps.graph import retention as graph_retention
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from apps.llm.money import budgets
+from apps.ops import retention as report_retention
 from kernel.task_names import TaskName
 from workers.celery import app
 
@@ -13,11 +14,12 @@ from workers.celery import app
 @app.task(name=TaskName.MAINTENANCE_CLEANUP)
 def cleanup() -> None:
     """Hourly: expired idempotency keys, old jobs, workers long gone, sessions that were idle too long, old
-    books of language models."""
+    books of language models, old error reports."""
     retention.clean()
     session_retention.clean()
     budgets.clean()
     graph_retention.clean()
+    report_retention.clean()
 
 
 @app.task(name=TaskName.MAINTENANCE_TOKENS)
