@@ -30,4 +30,8 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "graph.* asks the caller's own graph in Cypher, in words and by search, always through the gate.",
     ),
+    "tools:errors": (
+        "contract 7.3",
+        "Errors are reported without secrets and personal data, and seen by who reported them and administrators.",
+    ),
 }
