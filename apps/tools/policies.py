@@ -213,7 +213,7 @@ def _require_rate(requests: Any, window_s: Any, *, may_be_none: bool) -> None:
 def _checked_scopes(scopes: Any) -> list[str]:
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
         raise ValidationError("extra_scopes is a list of scopes.")
-    named: list[str] = list(dict.fromkeys(SPELLINGS.get(scope, scope) for scope in scopes))
+    named = list(dict.fromkeys(str(SPELLINGS.get(scope, scope)) for scope in scopes))
     if len(named) > SCOPES_MAX:
         raise ValidationError(f"At most {SCOPES_MAX} scopes can be asked for besides the tool's own.")
     unknown = [scope for scope in named if scope not in SCOPES]

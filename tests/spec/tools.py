@@ -9,6 +9,10 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "Code declares a tool, an administrator approves what it is and became, and a switch bites within 3 s.",
     ),
+    "security:105": (
+        "security 105",
+        "A tool is what was approved, word for word, or it is off; no other takes its name or looks like it.",
+    ),
     "tools:policies": (
         "SPEC 8",
         "The platform and each tenant narrow what a tool's code declares, never widen it, each change audited.",
