@@ -15,6 +15,16 @@ def username_of(sub: str) -> str | None:
     return User.objects.filter(id=user_id).values_list("username", flat=True).first()
 
 
+def roles_in(tenant_id: UUID, sub: str) -> frozenset[str]:
+    """The roles of a tenant's account; none for an account of another tenant, and for a caller that has none here."""
+    try:
+        user_id = UUID(sub)
+    except ValueError:
+        return frozenset()
+    found = User.objects.filter(id=user_id, tenant_id=tenant_id).values_list("roles", flat=True).first()
+    return frozenset(found or ())
+
+
 def user_by_name(username: str) -> User | None:
     return User.objects.filter(username=username).first()
 

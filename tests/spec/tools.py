@@ -38,4 +38,8 @@ TOOLS: dict[str, tuple[str, str]] = {
         "contract 7.3",
         "Errors are reported without secrets and personal data, and seen by who reported them and administrators.",
     ),
+    "tools:ratelimit": (
+        "contract 6.1",
+        "A caller sees what is left of its limits; changing them stays in the tenant and below its ceiling.",
+    ),
 }
