@@ -41,6 +41,8 @@ _AUDIT = frozenset(
 # Where providers are, and who staged what; spending by user names users.
 _PROVIDER = frozenset({"base_url", "items.base_url"})
 _MANIFEST = frozenset(
+# Who approves a call sees what would be done; the list of them does not.
+_APPROVAL = frozenset({"owner", "owner_sub", "decided_by", "arguments", "arguments_text"})
     f"{where}{name}"
     for where in ("", "items.")
     for name in ("staged_by", "activated_by", "document.providers.base_url")
@@ -69,6 +71,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     },
     **{f"v1/{area}models/usage": frozenset({"items.key"}) for area in ("", "admin/")},
     "v1/admin/audit": _AUDIT,
+    **{
+        f"v1/files{rest}": _OWNERS | {"sha256", "items.sha256", "name", "items.name"} for rest in ("", "/<str:file_id>")
+    },
+    **{f"v1/tools/{rest}": _OWNERS for rest in ("invocations", "<str:name>/invocations", "approvals")},
+    "v1/tools/<str:name>/invocations/<str:invocation_id>": _OWNERS,
+    "v1/tools/approvals/<str:approval_id>": _APPROVAL,
     "v1/admin/audit/export": _AUDIT,
 }
 DEFAULT_MODE: Mode = "mask"  # where no tenant is known

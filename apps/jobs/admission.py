@@ -1,4 +1,7 @@
-"""Who may create a job of a type that is not everybody's, and what else such a type asks before a job is accepted."""
+"""Who may create a job of a type that is not everybody's, and what else such a type asks before a job is accepted.
+
+An app above this one brings its type's check along when Django is set up (`add_check`).
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +28,11 @@ CHECKS: dict[str, Callable[[Principal, dict[str, Any]], None]] = {
     "model.pull": _admit_pull,
     "model.warmup": _admit_warm_up,
 }
+
+
+def add_check(type_name: str, check: Callable[[Principal, dict[str, Any]], None]) -> None:
+    """From now on a job of this type is accepted only where ``check`` does not raise."""
+    CHECKS[type_name] = check
 
 
 def admit(principal: Principal, job_type: JobType, payload: dict[str, Any]) -> None:

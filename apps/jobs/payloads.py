@@ -65,6 +65,20 @@ class AgentRunPayload(Payload):
         }
 
 
+class ToolInvokePayload(Payload):
+    """One call of a tool. Whoever asks for the job must be allowed to call it, then and when it runs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tool: str = Field(
+        min_length=1, max_length=100, pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)+$", description="Name of a tool, or an alias."
+    )
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Fit the tool's input schema.")
+    timeout_s: float | None = Field(None, ge=1, le=3600, description="Seconds; never more than the tool has.")
+    safe_mode: bool = Field(False, description="Refuse a tool that would change something.")
+    tainted: bool = Field(False, description="The wish may come from data: a tool that writes waits for a person.")
+
+
 class TenantOffboardPayload(Payload):
     """The erasure of a tenant, by an administrator of the platform."""
 

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from apps.identity.principal import Principal
 from apps.jobs import mirror, selectors
-from apps.jobs.admission import admit
+from apps.jobs.admission import CHECKS, admit
 from apps.jobs.ledger import ISO_NOW
 from apps.jobs.oversight import record_act
 from apps.jobs.quota import JOBS, claim_room, quota_of
@@ -144,9 +144,13 @@ def create_job(
     job's id and belongs to the transaction.
     """
     check_payload(type_name, payload)
+    request_hash = hashlib.sha256(json.dumps([type_name, payload, priority], sort_keys=True).encode()).hexdigest()
+    if idempotency_key and type_name in CHECKS:  # what was accepted is not asked about, or counted, again
+        with tenant_scope(principal.tenant_id):
+            if selectors.is_answered(principal, CREATE_ROUTE, idempotency_key):
+                return _replay(principal, idempotency_key, request_hash)
     admit(principal, JOB_TYPES[type_name], payload)
     context = current()
-    request_hash = hashlib.sha256(json.dumps([type_name, payload, priority], sort_keys=True).encode()).hexdigest()
     values: dict[str, Any] = {
         "id": uuid4(),
         "tenant_id": principal.tenant_id,

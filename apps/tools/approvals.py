@@ -9,6 +9,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,12 @@ class Asked:
 
 def arguments_sha256(arguments: Mapping[str, Any]) -> str:
     """Of their canonical JSON, in hex."""
-    return hashlib.sha256(to_json(_sorted(arguments))).hexdigest()
+    return hashlib.sha256(canonical_text(arguments).encode()).hexdigest()
+
+
+def canonical_text(arguments: Mapping[str, Any]) -> str:
+    """JSON without spaces, keys in order at every depth."""
+    return to_json(_sorted(arguments)).decode()
 
 
 def find_approved(asked: Asked) -> UUID | None:
@@ -141,6 +147,8 @@ def _signature(row: ToolApproval) -> str:
 def _sorted(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _sorted(value[key]) for key in sorted(value)}
+    if isinstance(value, float) and value.is_integer():
+        return int(Decimal(repr(value)))  # as it comes out of PostgreSQL: 1e22 with all of its digits
     return [_sorted(part) for part in value] if isinstance(value, list) else value
 
 

@@ -50,7 +50,7 @@ def invoke(call: Call) -> Outcome:
     if earlier is not None:
         metrics.TOOL_INVOCATIONS.labels(tool.spec.name, call.door, "replayed").inc()
         return earlier
-    approval_id = _gate(call, tool, arguments)
+    approval_id = _gate(call, tool, arguments, digest)
     shown = _scrubbed(call, arguments)
     entry = records.Entry(uuid4(), call, tool, shown, digest, approval_id)
     begun = tool.writes or call.idempotency_key is not None
@@ -73,6 +73,18 @@ def admit(call: Call) -> tuple[Effective, ToolInput]:
         _note_refusal(call, error)
         raise
     return tool, given
+
+
+def admit_for_later(call: Call) -> Effective:
+    """Every stage before `execute`, for a call that a job will make: raises what `invoke` would raise, waits for a
+    person where it would, and spends neither budget nor approval. The job's own call is not counted once more."""
+    tool, given = admit(call)
+    arguments = given.model_dump(mode="json", exclude_unset=True)
+    if awaits(call, tool, arguments):
+        error = _waits(_asked(call, tool, arguments))
+        _note_refusal(call, error)
+        raise error
+    return tool
 
 
 def awaits(call: Call, tool: Effective, arguments: Mapping[str, Any]) -> bool:
@@ -104,29 +116,37 @@ def _validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
         ) from misfit
 
 
-def _gate(call: Call, tool: Effective, arguments: dict[str, Any]) -> UUID | None:
+def _gate(call: Call, tool: Effective, arguments: dict[str, Any], digest: str) -> UUID | None:
     """Budget, then approval: the id of the approval that was spent for it, None where none is needed."""
     try:
         if call.charge is not None:
             call.charge(tool.spec)
         if not policy.needs_approval(call, tool):
             return None
+        spent = records.find_spent_approval(call, tool, digest)
+        if spent is not None:
+            return spent
         asked = _asked(call, tool, arguments)
         found = approvals.find_approved(asked)
         if found is not None and approvals.use(call.principal, found):
             return found
-        waiting = approvals.ask(asked)
-        raise ApprovalRequired(
-            f"{tool.spec.name} {'was denied' if waiting.status == 'denied' else 'has to be approved'} by a person: "
-            f"see /v1/tools/approvals/{waiting.id}.",
-            code="approval_denied" if waiting.status == "denied" else None,
-            approval_id=str(waiting.id),
-            tool=tool.spec.name,
-            arguments_sha256=waiting.arguments_sha256,
-        )
+        raise _waits(asked)
     except PlatformError as error:
         _note_refusal(call, error)
         raise
+
+
+def _waits(asked: approvals.Asked) -> ApprovalRequired:
+    """The error that names the row which waits for a person, or was denied."""
+    waiting = approvals.ask(asked)
+    return ApprovalRequired(
+        f"{waiting.tool} {'was denied' if waiting.status == 'denied' else 'has to be approved'} by a person: "
+        f"see /v1/tools/approvals/{waiting.id}.",
+        code="approval_denied" if waiting.status == "denied" else None,
+        approval_id=str(waiting.id),
+        tool=waiting.tool,
+        arguments_sha256=waiting.arguments_sha256,
+    )
 
 
 def _asked(call: Call, tool: Effective, arguments: Mapping[str, Any]) -> approvals.Asked:
@@ -137,7 +157,7 @@ def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID,
     context = ToolContext(
         principal=call.principal,
         door=call.door,
-        deadline=time.monotonic() + _limit_s(call, tool),
+        deadline=time.monotonic() + limit_s(call, tool),
         invocation_id=invocation_id,
         idempotency_key=call.idempotency_key or str(invocation_id),
         run_id=call.run_id,
@@ -185,7 +205,8 @@ def _span(tool: Effective) -> AbstractContextManager[object]:
     )
 
 
-def _limit_s(call: Call, tool: Effective) -> float:
+def limit_s(call: Call, tool: Effective) -> float:
+    """Seconds that this call may take: what it asks for, and no more than the tool and its door allow."""
     most = JOB_TIMEOUT_MAX_S if call.door == "job" and tool.spec.long_running else SYNC_TIMEOUT_MAX_S
     return min(most, tool.timeout_s, call.timeout_s if call.timeout_s is not None else math.inf)
 

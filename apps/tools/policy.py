@@ -20,7 +20,8 @@ TENANT_SAFE_MODE = "tools_read_only"  # a tenant's feature flag
 
 
 def check(call: Call, tool: Effective) -> None:
-    """ForbiddenError, ToolSwitchedOff, ReadOnly or RateLimitedError, in this order; else the call is counted."""
+    """ForbiddenError, ToolSwitchedOff, ReadOnly or RateLimitedError, in this order; else the call is counted. A job's
+    was, when the job was asked for."""
     missing = registry.lacks(call.principal, tool)
     if missing is not None:
         raise ForbiddenError(
@@ -32,7 +33,8 @@ def check(call: Call, tool: Effective) -> None:
         raise ToolSwitchedOff(f"{tool.spec.name} cannot be called. {tool.off}")
     if tool.writes:
         _require_writable(call, tool)
-    _take_rate(call, tool)
+    if call.door != "job":
+        _take_rate(call, tool)
 
 
 def needs_approval(call: Call, tool: Effective) -> bool:

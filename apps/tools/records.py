@@ -33,19 +33,27 @@ WHOLE: LiteralString = (
     _COLUMNS
     + "clock_timestamp() - make_interval(secs => %(duration_ms)s::float8 / 1000), clock_timestamp(), NULL) RETURNING id"
 )
-# Whoever finds a row of the same key there does nothing, unless that row was lost, or is the caller's to take over.
+# Whoever finds a row of the same key there does nothing, unless that row was lost, or is the caller's to take over: a
+# worker that shut down has stopped the tool, which the next one begins again.
 BEGIN: LiteralString = (
     _COLUMNS
     + """clock_timestamp(), NULL, clock_timestamp() + make_interval(secs => %(lost_after_s)s::float8))
-ON CONFLICT (tenant_id, owner_sub, tool, idempotency_key) DO UPDATE SET lost_at = EXCLUDED.lost_at
-    WHERE tool_invocations.status = 'running' AND tool_invocations.request_hash = EXCLUDED.request_hash
-        AND (%(supersedes)s::boolean OR tool_invocations.lost_at < clock_timestamp())
+ON CONFLICT (tenant_id, owner_sub, tool, idempotency_key) DO UPDATE SET lost_at = EXCLUDED.lost_at,
+    status = 'running', error = NULL, finished_at = NULL
+    WHERE tool_invocations.request_hash = EXCLUDED.request_hash
+        AND (%(supersedes)s::boolean AND tool_invocations.status IN ('running', 'cancelled')
+            OR tool_invocations.status = 'running' AND tool_invocations.lost_at < clock_timestamp())
 RETURNING id
 """
 )
 FIND: LiteralString = """
 SELECT id, status, request_hash, result::text AS result, error::text AS error, duration_ms FROM tool_invocations
 WHERE tenant_id = %(tenant)s AND owner_sub = %(sub)s AND tool = %(tool)s AND idempotency_key = %(key)s
+"""
+SPENT: LiteralString = """
+SELECT approval_id FROM tool_invocations
+WHERE tenant_id = %(tenant)s AND owner_sub = %(sub)s AND tool = %(tool)s AND idempotency_key = %(key)s
+    AND request_hash = %(hash)s AND status IN ('running', 'cancelled') AND approval_id IS NOT NULL
 """
 END: LiteralString = """
 UPDATE tool_invocations SET status = %(status)s, result = %(result)s::jsonb, error = %(error)s::jsonb,
@@ -87,7 +95,16 @@ def find_earlier(call: Call, tool: Effective, wanted_hash: str) -> Outcome | Non
             "This Idempotency-Key was used with other arguments. Use a new key for another call.",
             code="idempotency_key_reused",
         )
-    return None if row["status"] == RUNNING else _outcome(row, tool)
+    is_open = row["status"] == RUNNING or (call.supersedes and row["status"] == CANCELLED)
+    return None if is_open else _outcome(row, tool)
+
+
+def find_spent_approval(call: Call, tool: Effective, wanted_hash: str) -> UUID | None:
+    """The approval that an attempt which this call takes over has spent on this very call."""
+    if not call.supersedes or call.idempotency_key is None:
+        return None
+    rows = tenant_statement(call.principal.tenant_id, SPENT, _key(call, tool) | {"hash": wanted_hash})
+    return rows[0]["approval_id"] if rows else None
 
 
 def begin(entry: Entry) -> UUID:
@@ -114,7 +131,7 @@ def end(entry: Entry, outcome: Outcome, *, begun: bool) -> None:
     tenant_id = entry.call.principal.tenant_id
     values = _values(entry) | {
         "id": outcome.invocation_id,
-        "status": _status(outcome),
+        "status": status_of(outcome),
         "result": json_text(outcome.result),
         "error": json_text(outcome.error),
         "duration_ms": outcome.duration_ms,
@@ -189,7 +206,8 @@ def _bounded(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"truncated": True, "bytes": len(text), "head": text[:HEAD_CHARS].decode("utf-8", "replace")}
 
 
-def _status(outcome: Outcome) -> str:
+def status_of(outcome: Outcome) -> str:
+    """As the invocation store says it."""
     if outcome.ok:
         return SUCCEEDED
     code = (outcome.error or {}).get("code")

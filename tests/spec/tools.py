@@ -1,6 +1,11 @@
 """The tools: the one way to call one, and its doors."""
 
 TOOLS: dict[str, tuple[str, str]] = {
+    "tools:files": ("R39", "A file comes back as it was sent, to whom it belongs, and a crash leaves no half one."),
+    "tools:rest": (
+        "SPEC 3, 8",
+        "A caller lists, reads and calls over REST the tools that it may call, and no others; history, batch, keys.",
+    ),
     "tools:pipeline": (
         "SPEC 8",
         "Every call passes resolve, schema, policy, budget and approval, execute, output, audit.",

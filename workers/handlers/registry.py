@@ -25,6 +25,7 @@ HANDLERS: dict[str, Handler] = {
     "demo": demo.run,
     "test": selftest.run,
     "long-running": long_running.run,
+    "tool.invoke": _later("workers.handlers.tool_invoke"),
     "agent.run": _later("workers.handlers.agent_run"),
     "tenant.offboard": _later("workers.handlers.tenant_offboard"),
     "model.pull": _later("workers.handlers.model_pull"),

@@ -8,13 +8,14 @@ from apps.jobs import retention
 from apps.llm.money import budgets
 from apps.ops import retention as report_retention
 from kernel.task_names import TaskName
+from apps.tools import retention as tool_retention
 from workers.celery import app
 
 
 @app.task(name=TaskName.MAINTENANCE_CLEANUP)
 def cleanup() -> None:
     """Hourly: expired idempotency keys, old jobs, workers long gone, sessions that were idle too long, old
-    books of language models, old error reports."""
+    books of language models, old error reports, old calls of tools."""
     retention.clean()
     session_retention.clean()
     budgets.clean()
@@ -22,6 +23,7 @@ def cleanup() -> None:
     report_retention.clean()
 
 
+    tool_retention.clean()
 @app.task(name=TaskName.MAINTENANCE_TOKENS)
 def tokens() -> None:
     """Hourly: the built-in issuer's expired tokens."""
