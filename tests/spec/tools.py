@@ -47,4 +47,8 @@ TOOLS: dict[str, tuple[str, str]] = {
         "contract 6.1",
         "A caller sees what is left of its limits; changing them stays in the tenant and below its ceiling.",
     ),
+    "tools:tenancy": (
+        "contract 7.3",
+        "Tenants are managed within the caller's rights, and deleted in two steps, the second confirmed.",
+    ),
 }
