@@ -50,8 +50,8 @@ def perform(staff: Staff, name: str, job: Job) -> tuple[bool, str]:
     return True, said
 
 
-def offered(job: Job) -> list[str]:
-    """The acts that make sense for the job as it is."""
+def offered(job: Job) -> list[tuple[str, str]]:
+    """The acts that make sense for the job as it is, with their names for people."""
     if job.status == QUEUED:
-        return ["cancel", "requeue"]
-    return ["cancel"] if job.status == "running" else ["retry"]
+        return [("cancel", "Cancel"), ("requeue", "Put in front of its queue")]
+    return [("cancel", "Cancel")] if job.status == "running" else [("retry", "Run again")]

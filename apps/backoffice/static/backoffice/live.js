@@ -1,9 +1,9 @@
-// Keeps the statuses of a list of jobs or runs up to date. What comes back is written as text, never as markup.
+// Keeps the statuses of a list of jobs, runs or calls up to date. What comes back is written as text, never as markup.
 "use strict";
 (() => {
   const EVERY_MS = 2000;
-  const OVER = new Set(["finished", "succeeded", "failed", "cancelled"]);
-  const KNOWN = ["queued", "running", "finished", "succeeded", "failed", "cancelled"];
+  const OVER = new Set(["finished", "succeeded", "failed", "cancelled", "timed_out"]);
+  const KNOWN = ["queued", "running", ...OVER];
 
   async function refresh(address) {
     const badges = [...document.querySelectorAll("[data-job]")].filter((badge) => !OVER.has(badge.textContent));
