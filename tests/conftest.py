@@ -69,6 +69,7 @@ def _prepare() -> None:
         variables |= servers.start() | {
             "AGENTIC_ISSUER_KEYS_DIR": str(home / "issuer-keys"),
             "AGENTIC_EXPORTS_DIR": str(home / "exports"),
+            "AGENTIC_FILES_DIR": str(home / "files"),
         }
     variables.pop("AGENTIC_DATABASE_ADMIN_URL", None)
     os.environ.update(variables, DJANGO_SETTINGS_MODULE="config.settings", AGENTIC_LOG_FORMAT="console")

@@ -15,6 +15,7 @@ from apps.edge.trace import response_headers
 from kernel.errors import PayloadTooLargeError, PlatformError, RequestTimeoutError
 from kernel.ids import request_id_of
 from kernel.tracing import span
+from kernel.web import uploads
 from kernel.web.asgi import Application, Message, Receive, Scope, Send, headers_of, send_problem
 
 LINGER_S = 2.0
@@ -37,6 +38,11 @@ class BodyLimit:
                 has_body = True
         if not has_body:
             await self.application(scope, receive, send)
+        elif uploads.is_upload(scope["method"], scope["path"]):
+            if announced > uploads.max_bytes():
+                await self._refuse(uploads.too_large(), scope, receive, send)
+            else:
+                await self._uploaded(scope, receive, send)
         elif announced > settings.MAX_BODY_BYTES:
             await self._refuse(_too_large(), scope, receive, send)
         else:
@@ -80,6 +86,21 @@ class BodyLimit:
         await self.application(scope, measured, unless_refused)
         if refusal is not None and not started:
             await self._refuse(refusal, scope, receive, send)
+
+    async def _uploaded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A body that its view takes while it arrives, once the layers have let it through (kernel/web/uploads.py)."""
+        body = uploads.ArrivingBody(receive)
+
+        async def answer(message: Message) -> None:
+            if not body.is_over and message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
+            elif not body.is_over and not message.get("more_body"):  # refused before all of it had come
+                await send({**message, "more_body": True})
+                await body.drain(most_bytes=LINGER_BYTES, within_s=LINGER_S)
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await self.application({**scope, uploads.SCOPE_KEY: body}, body.receive, answer)
 
     async def _refuse(self, problem: PlatformError, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer and close. What is on its way is read for a moment and thrown away: a socket that is closed with

@@ -13,6 +13,7 @@ from django.http.response import HttpResponseBase
 
 from kernel import injection
 from kernel.errors import BadRequestError, PayloadTooLargeError, PlatformError, UnsupportedMediaTypeError
+from kernel.web import uploads
 from kernel.web.problem import problem_response
 
 API_PREFIX = "/v1/"
@@ -22,7 +23,11 @@ FORM = "application/x-www-form-urlencoded"
 FORM_PATHS = frozenset({"/v1/auth/introspect"})  # RFC 7662 asks for a form; no cookie authenticates here, so no CSRF
 QUERY_MAX_BYTES, QUERY_PARAMETERS_MAX = 8192, 50
 # Route -> parameters that hold free text, which is not judged: names of tenants may have any characters.
-FREE_PARAMETERS: dict[str, frozenset[str]] = {"v1/tenants": frozenset({"q"}), "v1/admin/tenants": frozenset({"q"})}
+FREE_PARAMETERS: dict[str, frozenset[str]] = {
+    "v1/tenants": frozenset({"q"}),
+    "v1/admin/tenants": frozenset({"q"}),
+    "v1/files": frozenset({"name"}),
+}
 SIGNED_PARAMETERS = frozenset({"page_token", "cursor"})  # opaque: their signature decides
 _PARAMETER = re.compile(r"(?!.*__)[A-Za-z][A-Za-z0-9_-]{0,63}", re.DOTALL).fullmatch
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
@@ -64,6 +69,8 @@ def check_headers(request: HttpRequest) -> None:
     length = request.META.get("CONTENT_LENGTH") or ""
     if length and not (length.isascii() and length.isdigit()):
         raise BadRequestError("Content-Length is not a number.")
+    if uploads.is_upload(request.method, request.path_info):  # of any type; its view takes and counts it
+        return
     if length and int(length) > settings.MAX_BODY_BYTES:
         raise _too_large()
     if length.strip("0") and request.method in BODY_METHODS:
@@ -100,7 +107,7 @@ def _judge(what: str, value: Any) -> None:
 
 def check_body(request: HttpRequest) -> None:
     """Real length, content type of a body that was not announced, depth."""
-    if request.method not in BODY_METHODS:
+    if request.method not in BODY_METHODS or uploads.is_upload(request.method, request.path_info):
         return
     body = _read(request, declared=bool(request.META.get("CONTENT_LENGTH")))
     if body:

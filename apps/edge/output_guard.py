@@ -29,7 +29,8 @@ from kernel.web.problem import problem_response
 API_PREFIX = "/v1/"
 DOCUMENTS = ("application/json", "application/problem+json")
 LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-UNGUARDED = frozenset({"v1/openapi.json", "v1/docs", "v1/redoc"})  # the same for everybody, and written by us
+# Written by us and the same for everybody; a file's bytes are those that its SHA-256 names.
+UNGUARDED = frozenset({"v1/openapi.json", "v1/docs", "v1/redoc", "v1/files/<str:file_id>/content"})
 
 # Route -> fields that it exists to show (paths as in kernel.pii.document.allowed). Owners and actors are subjects:
 # names by which other calls are made, though some issuers make them of addresses.
@@ -40,9 +41,9 @@ _AUDIT = frozenset(
 )
 # Where providers are, and who staged what; spending by user names users.
 _PROVIDER = frozenset({"base_url", "items.base_url"})
-_MANIFEST = frozenset(
 # Who approves a call sees what would be done; the list of them does not.
 _APPROVAL = frozenset({"owner", "owner_sub", "decided_by", "arguments", "arguments_text"})
+_MANIFEST = frozenset(
     f"{where}{name}"
     for where in ("", "items.")
     for name in ("staged_by", "activated_by", "document.providers.base_url")
@@ -70,13 +71,13 @@ ALLOWED: dict[str, frozenset[str]] = {
         for rest in ("builtins", "staged", "activations", "history", "rollbacks")
     },
     **{f"v1/{area}models/usage": frozenset({"items.key"}) for area in ("", "admin/")},
-    "v1/admin/audit": _AUDIT,
     **{
         f"v1/files{rest}": _OWNERS | {"sha256", "items.sha256", "name", "items.name"} for rest in ("", "/<str:file_id>")
     },
     **{f"v1/tools/{rest}": _OWNERS for rest in ("invocations", "<str:name>/invocations", "approvals")},
     "v1/tools/<str:name>/invocations/<str:invocation_id>": _OWNERS,
     "v1/tools/approvals/<str:approval_id>": _APPROVAL,
+    "v1/admin/audit": _AUDIT,
     "v1/admin/audit/export": _AUDIT,
 }
 DEFAULT_MODE: Mode = "mask"  # where no tenant is known

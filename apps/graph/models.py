@@ -48,3 +48,19 @@ class GraphChange(models.Model):
             models.CheckConstraint(name="graph_changes_status_known", condition=models.Q(status__in=CHANGE_STATUSES)),
         ]
         indexes = [models.Index(name="graph_changes_list", fields=["tenant", "-created_at"])]
+
+
+class GraphArchiveMark(models.Model):
+    """A node that was set aside to be purged (tool data.archive). The node itself is as it was until then."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey("tenancy.Tenant", on_delete=models.CASCADE, db_index=False)
+    uid = models.CharField(max_length=200, help_text="Of the node.")
+    label = models.CharField(max_length=64, help_text="Of the node; one of the 14.")
+    marked_by = models.CharField(max_length=255)
+    marked_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "graph_archive_marks"
+        constraints = [models.UniqueConstraint(name="graph_archive_marks_one", fields=["tenant", "uid"])]
+        indexes = [models.Index(name="graph_archive_marks_list", fields=["tenant", "marked_at", "id"])]

@@ -44,6 +44,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/jobs/<str:job_id>/retry": {"POST": "jobs:create"},
     "/v1/admin/jobs": {"GET": "all-jobs:read", "POST": "all-jobs:create"},
     "/v1/admin/jobs/<str:job_id>": {"GET": "all-jobs:read", "DELETE": "all-jobs:delete"},
+    # -- apps/files: others' files are for administrators (apps/files/selectors.py)
+    "/v1/files": {"GET": "files:read", "POST": "files:create"},
+    "/v1/files/<str:file_id>": {"GET": "files:read", "DELETE": "files:delete"},
+    "/v1/files/<str:file_id>/content": {"GET": "files:read"},
     # -- apps/tenancy: all tenants, quotas and status are for administrators of the platform (apps/tenancy/rights.py)
     "/v1/tenants": {"GET": "tenants:read", "POST": "tenants:create"},
     "/v1/tenants/exports/<str:name>": {"GET": "tenants:delete"},
@@ -99,10 +103,6 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/graph/generate": {"POST": "graph:read"},
     "/v1/graph/ask": {"POST": "graph:read"},
     "/v1/graph/changes": {"POST": "graph:update"},
-    # -- apps/agents: who may start a run may stop it, and go on with it (SPEC 3: create, poll, cancel)
-    "/v1/agent-runs": {"GET": "agent-runs:read", "POST": "agent-runs:create"},
-    "/v1/agent-runs:run": {"POST": "agent-runs:create"},
-    "/v1/agent-runs/<str:run_id>": {"GET": "agent-runs:read", "DELETE": "agent-runs:create"},
     # -- apps/tools: what a tool itself asks for is the pipeline's to say (apps/tools/pipeline.py)
     "/v1/tools": {"GET": "tools:read"},
     "/v1/tools/invocations": {"GET": "tools:read", "POST": "tools:invoke"},
@@ -111,6 +111,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/tools/<str:name>": {"GET": "tools:read"},
     "/v1/tools/<str:name>/invocations": {"GET": "tools:read", "POST": "tools:invoke"},
     "/v1/tools/<str:name>/invocations/<str:invocation_id>": {"GET": "tools:read"},
+    # -- apps/agents: who may start a run may stop it, and go on with it (SPEC 3: create, poll, cancel)
+    "/v1/agent-runs": {"GET": "agent-runs:read", "POST": "agent-runs:create"},
+    "/v1/agent-runs:run": {"POST": "agent-runs:create"},
+    "/v1/agent-runs/<str:run_id>": {"GET": "agent-runs:read", "DELETE": "agent-runs:create"},
     "/v1/agent-runs/<str:run_id>/steps": {"GET": "agent-runs:read"},
     "/v1/agent-runs/<str:run_id>/outputs": {"GET": "agent-runs:read"},
     "/v1/agent-runs/<str:run_id>/tape": {"GET": "agent-runs:read"},

@@ -46,7 +46,9 @@ RESOURCES: dict[str, str] = {
     "graph": "the graph",
     "sessions": "one's own sessions",
     "models": "language models and their providers; I: asking a model",
+    "files": "one's own files",
     "all-jobs": "every owner's jobs in the tenant",
+    "all-files": "every owner's files in the tenant",
     "audit": "the audit log",
     "platform": "state of components and workers (R), its administration (U)",
     "metrics": "the platform's measurements",
@@ -56,10 +58,10 @@ ROWS: dict[str, dict[str, str]] = {
     "admin": {**dict.fromkeys(RESOURCES, "CRUD"), "tools": "CRUDI", "models": "CRUDI", "audit": "R", "platform": "RU",
               "metrics": "R"},
     "operator": {"agent-runs": "CRU", "agents": "R", "jobs": "CRUD", "tools": "RI", "tenants": "R", "graph": "R",
-                 "sessions": "CRUD", "models": "RI", "platform": "R", "metrics": "R"},
+                 "sessions": "CRUD", "models": "RI", "files": "CRD", "platform": "R", "metrics": "R"},
     "user": {"agent-runs": "CR", "agents": "R", "jobs": "CRD", "tools": "RI", "graph": "R", "sessions": "CRUD",
-             "models": "RI"},
-    "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R"},
+             "models": "RI", "files": "CRD"},
+    "viewer": {"agent-runs": "R", "jobs": "R", "tools": "R", "sessions": "R", "models": "R", "files": "R"},
     "researcher": {},
     "curator": {"graph": "CRUD"},
     "data_engineer": {"graph": "CRUD", "platform": "R", "metrics": "R"},
@@ -115,11 +117,12 @@ def scope_for(permission: str) -> str:
             "metrics": "system:metrics",
             "models": "models:list",
             "all-jobs": ADMIN_SCOPE,
+            "all-files": ADMIN_SCOPE,
         }
         return own.get(resource, "read")
     if action == "invoke":
         return "models:infer" if resource == "models" else "tools:invoke:basic"
-    return "write" if resource in ("jobs", "agent-runs") else ADMIN_SCOPE
+    return "write" if resource in ("jobs", "agent-runs", "files") else ADMIN_SCOPE
 
 
 def may(principal: Principal, permission: str) -> bool:

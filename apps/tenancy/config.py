@@ -18,6 +18,7 @@ class Quotas(BaseModel):
     concurrent_runs: int | None = Field(None, ge=0, description="Runs of agents that are queued or running at once.")
     tokens_per_day: int | None = Field(None, ge=0, description="Tokens of language models in any 24 hours.")
     cost_usd_per_day: float | None = Field(None, ge=0, description="Money for language models in any 24 hours, USD.")
+    file_bytes: int | None = Field(None, ge=0, description="Bytes of all files that are kept at once.")
     budget_warn_percent: int = Field(80, ge=1, le=100, description="From here on calls of language models are warned.")
 
 

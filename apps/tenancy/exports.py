@@ -56,11 +56,15 @@ def path_of(name: str) -> Path:
 
 
 def export_tenant(
-    tenant: Tenant, checkpoint: Callable[[], None], others: Mapping[str, Iterable[str]] = MappingProxyType({})
+    tenant: Tenant,
+    checkpoint: Callable[[], None],
+    others: Mapping[str, Iterable[str]] = MappingProxyType({}),
+    contents: Iterable[tuple[str, Path]] = (),
 ) -> Export:
     """Write everything of the tenant to EXPORTS_DIR. Call it again after a crash: nothing half done is ever taken.
 
-    ``others``: name -> JSON objects, of what is kept elsewhere than in tables.
+    ``others``: name -> JSON objects, of what is kept elsewhere than in tables. ``contents``: (id, path) of its files,
+    whose rows are in files.ndjson.
     """
     file_name = f"{re.sub('[^a-z0-9_-]', '-', tenant.slug.lower())}-{tenant.id.hex}.zip"
     part = directory() / f"{file_name}.{uuid4().hex}.part"
@@ -76,6 +80,7 @@ def export_tenant(
                     counts[name], digests[name] = _add(archive, name, objects, checkpoint)
                 accounts = (json.dumps(account) for account in accounts_of(tenant.id))
                 counts["users"], digests["users"] = _add(archive, "users", accounts, checkpoint)
+                counts["contents"] = _add_contents(archive, contents, checkpoint)
                 archive.writestr("manifest.json", json.dumps(_manifest(tenant, counts, digests), indent=2))
             file.flush()
             os.fsync(file.fileno())
@@ -98,13 +103,27 @@ def _add(archive: zipfile.ZipFile, table: str, lines: Iterable[str], checkpoint:
     return count, digest.hexdigest()
 
 
+def _add_contents(
+    archive: zipfile.ZipFile, contents: Iterable[tuple[str, Path]], checkpoint: Callable[[], None]
+) -> int:
+    """As ``files/ID``, a piece at a time; files.ndjson says what each is, and its SHA-256."""
+    count = 0
+    for file_id, path in contents:
+        count += 1
+        with path.open("rb") as source, archive.open(f"files/{file_id}", "w", force_zip64=True) as target:
+            while chunk := source.read(CHUNK_BYTES):
+                target.write(chunk)
+                checkpoint()
+    return count
+
+
 def _manifest(tenant: Tenant, counts: dict[str, int], digests: dict[str, str]) -> dict[str, Any]:
     return {
         "tenant_id": str(tenant.id),
         "slug": tenant.slug,
         "name": tenant.name,
         "exported_at": iso(now()),
-        "files": {f"{table}.ndjson": {"rows": counts[table], "sha256": digests[table]} for table in sorted(counts)},
+        "files": {f"{table}.ndjson": {"rows": counts[table], "sha256": digests[table]} for table in sorted(digests)},
     }
 
 

@@ -4,9 +4,10 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("apps.jobs.urls")),  # /v1/jobs, /v1/admin/jobs
+    path("", include("apps.files.urls")),  # /v1/files
     path("", include("apps.graph.urls")),  # /v1/graph
-    path("", include("apps.agents.urls")),  # /v1/sessions, /v1/agents/sessions
     path("", include("apps.tools.urls")),  # /v1/tools
+    path("", include("apps.agents.urls")),  # /v1/sessions, /v1/agents/sessions
     path("", include("apps.llm.urls")),  # /v1/models, /v1/admin/models
     path("", include("apps.tenancy.urls")),  # /v1/tenants, /v1/admin/tenants
     path("", include("apps.audit.urls")),  # /v1/admin/audit

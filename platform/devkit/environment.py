@@ -28,6 +28,7 @@ CALLERS_CHOICE = (
     "AGENTIC_FLOWER_PORT",
     "AGENTIC_RATE_LIMIT_FACTOR",
     "AGENTIC_EXPORTS_DIR",
+    "AGENTIC_FILES_DIR",
     "AGENTIC_LOG_FORMAT",
     "FLOWER_BASIC_AUTH",
 )
@@ -47,6 +48,7 @@ def platform_variables(home: DataDir, servers: Mapping[str, str], api_port: int)
         "AGENTIC_PLATFORM_TENANT": "demo",
         "AGENTIC_RATE_LIMIT_FACTOR": "100",  # one person tries everything out, with one token
         "AGENTIC_EXPORTS_DIR": str(home.directory("exports")),
+        "AGENTIC_FILES_DIR": str(home.directory("files")),
         "AGENTIC_SECRET_KEY": home.password("secret-key") + home.password("secret-key-2"),
         "AGENTIC_PORT": str(api_port),
         "AGENTIC_PUBLIC_URL": f"http://127.0.0.1:{api_port}",

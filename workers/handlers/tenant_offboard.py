@@ -13,6 +13,7 @@ import redis
 
 from apps.agents.runs import selectors as run_selectors
 from apps.agents.runs.services import cancel_run
+from apps.files import services as files
 from apps.graph import erasure
 from apps.identity import services as accounts
 from apps.identity.principal import ADMIN_SCOPE, Principal
@@ -113,7 +114,7 @@ def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, 
     """What the tenant's row says of its export; makes it first if there is none. Erasing begins only after that."""
     if tenant.offboarding is None:
         others = {"graph": erasure.lines(tenant.id)}
-        export = exports.export_tenant(tenant, job.checkpoint, others).as_json()
+        export = exports.export_tenant(tenant, job.checkpoint, others, files.contents(tenant.id)).as_json()
         services.note_export(tenant.id, export, by=actor)
         return export
     known: dict[str, Any] = tenant.offboarding
@@ -122,6 +123,7 @@ def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, 
 
 def _erase(job: Execution, actor: Principal, tenant_id: UUID, export: dict[str, Any]) -> tuple[dict[str, int], int]:
     erased = {"graph": erasure.erase(tenant_id, job.checkpoint)}
+    files.erase(tenant_id, job.checkpoint)
     accounts_erased = 0
     for last in (False,) * (ERASE_ROUNDS - 1) + (True,):
         for table in ownership.owned_tables(tenant_id):

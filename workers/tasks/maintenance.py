@@ -2,13 +2,14 @@
 
 from apps.agents import retention as session_retention
 from apps.audit import upkeep
+from apps.files import retention as file_retention
 from apps.graph import retention as graph_retention
 from apps.identity.services import purge_expired_tokens
 from apps.jobs import retention
 from apps.llm.money import budgets
 from apps.ops import retention as report_retention
-from kernel.task_names import TaskName
 from apps.tools import retention as tool_retention
+from kernel.task_names import TaskName
 from workers.celery import app
 
 
@@ -20,10 +21,11 @@ def cleanup() -> None:
     session_retention.clean()
     budgets.clean()
     graph_retention.clean()
+    file_retention.clean()
     report_retention.clean()
-
-
     tool_retention.clean()
+
+
 @app.task(name=TaskName.MAINTENANCE_TOKENS)
 def tokens() -> None:
     """Hourly: the built-in issuer's expired tokens."""

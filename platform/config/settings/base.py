@@ -7,6 +7,7 @@ from config.settings.admin import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.cors import *  # noqa: F403
 from config.settings.cors import cors_origins
+from config.settings.files import *  # noqa: F403
 from config.settings.graph import *  # noqa: F403
 from config.settings.guards import *  # noqa: F403
 from config.settings.identity import *  # noqa: F403
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.llm",
     "apps.jobs",
+    "apps.files",
     "apps.graph",
     "apps.tools",
     "apps.agents",
