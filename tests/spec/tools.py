@@ -51,4 +51,8 @@ TOOLS: dict[str, tuple[str, str]] = {
         "contract 7.3",
         "Tenants are managed within the caller's rights, and deleted in two steps, the second confirmed.",
     ),
+    "tools:security": (
+        "SPEC 8",
+        "A caller learns who it is and what it may do; others' rights and the audit log only who has the right.",
+    ),
 }
