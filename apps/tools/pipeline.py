@@ -66,7 +66,7 @@ def admit(call: Call) -> tuple[Effective, ToolInput]:
     """The first three stages: the tool and its input, when this caller may call it so. Counts against its rate."""
     try:
         tool = registry.find(call.principal.tenant_id, call.name)
-        given = _validated(tool, call.arguments)
+        given = validated(tool, call.arguments)
         tool = tool.called_with(call.arguments)
         policy.check(call, tool)
     except PlatformError as error:
@@ -92,7 +92,7 @@ def awaits(call: Call, tool: Effective, arguments: Mapping[str, Any]) -> bool:
     return policy.needs_approval(call, tool) and approvals.find_approved(_asked(call, tool, arguments)) is None
 
 
-def _validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
+def validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
     """ValidationError that names every fault. Text is no number, and "true" no boolean."""
     reason = unstorable(dict(arguments))
     if reason is not None:
