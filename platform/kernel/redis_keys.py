@@ -231,12 +231,39 @@ PROVIDER_HEALTH = Key(
     "GET /v1/admin/models/providers, health, Django admin",
     "Shown as unknown until the next look.",
 )
+TOOLS_CACHE = Key(
+    "tools:cache:{tenant}:{key}",
+    "STRING",
+    "A value that a tenant's tools keep, JSON, signed for this key. {key}: its caller's text, never a pattern.",
+    7 * DAY_S,
+    "kernel/lua/tool_cache.lua (apps/tenancy/tool_cache.py)",
+    "the same script: cache.get and cache.manage",
+    "A miss, as after its time to live.",
+)
+TOOLS_CACHE_KEYS = Key(
+    "tools:cache:keys:{tenant}",
+    "ZSET",
+    "The texts of the tenant's keys, scored with when each expires (ms).",
+    7 * DAY_S + 3600,
+    "as tools:cache:{tenant}:{key}",
+    "the same script, lists and prefixes",
+    "With it go the tenant's values: what it does not name is not there.",
+)
+TOOLS_CACHE_SIZES = Key(
+    "tools:cache:sizes:{tenant}",
+    "HASH",
+    "The bytes of each of the tenant's keys and, under the empty text, their sum.",
+    7 * DAY_S + 3600,
+    "as tools:cache:{tenant}:{key}",
+    "the same script",
+    "As tools:cache:keys:{tenant}.",
+)
 KEYS = (
     JOBS_QUEUE, JOBS_QUEUE_HIGH, JOBS_DEAD, JOBS_STATE, JOBS_EVENTS, JOBS_CANCEL, RUNS_QUEUE, RUNS_EVENTS, IDEMPOTENCY,
     SESSION, TENANT_CONFIG,
     RATELIMIT_USER, RATELIMIT_USER_RUNS, RATELIMIT_TENANT, RATELIMIT_TENANT_RUNS, RATELIMIT_TENANT_DAY,
     RATELIMIT_ENDPOINT, RATELIMIT_ADDRESS, RATELIMIT_TOOL,
-    MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH,
+    MODEL_DEFAULTS, CIRCUIT, CIRCUIT_SLOTS, PROVIDER_HEALTH, TOOLS_CACHE, TOOLS_CACHE_KEYS, TOOLS_CACHE_SIZES,
 )  # fmt: skip
 
 # Publish/subscribe: not keys, nothing is kept. Streams join this Channels group once per process.

@@ -20,7 +20,7 @@ from apps.identity.principal import ADMIN_SCOPE, Principal
 from apps.jobs import selectors as job_selectors
 from apps.jobs.payloads import TenantOffboardPayload
 from apps.jobs.services import cancel_job
-from apps.tenancy import exports, ownership, rights, services
+from apps.tenancy import exports, ownership, rights, services, tool_cache
 from apps.tenancy.deletion import confirmed_tenant_id
 from apps.tenancy.models import Tenant
 from apps.tenancy.selectors import find_tenant
@@ -123,6 +123,7 @@ def _export_once(job: Execution, actor: Principal, tenant: Tenant) -> dict[str, 
 
 def _erase(job: Execution, actor: Principal, tenant_id: UUID, export: dict[str, Any]) -> tuple[dict[str, int], int]:
     erased = {"graph": erasure.erase(tenant_id, job.checkpoint)}
+    tool_cache.forget(tenant_id, checkpoint=job.checkpoint)
     files.erase(tenant_id, job.checkpoint)
     accounts_erased = 0
     for last in (False,) * (ERASE_ROUNDS - 1) + (True,):

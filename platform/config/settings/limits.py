@@ -37,12 +37,25 @@ DB_POOL_WAIT_S = env.number("AGENTIC_DB_POOL_WAIT_S", 0.45, "Seconds to wait for
 # Runs of agents (docs/runs.md)
 RUN_LIMIT_S = env.number("AGENTIC_RUN_LIMIT_S", 3600.0, "Seconds a run may take from its first start to its end.", 1.0)
 RUN_TRIES = env.integer("AGENTIC_RUN_TRIES", 3, "Times a step is tried that fails in a way that may pass.", 1, 20)
+RUN_STEPS_MAX = env.integer(
+    "AGENTIC_RUN_STEPS_MAX", 25, "Steps a run takes at most, whatever its agent or request asks for.", 1, 64
+)
+RUN_TOOL_CALLS = env.integer(
+    "AGENTIC_RUN_TOOL_CALLS", 32, "Calls of tools and of the graph in a run whose budget does not say.", 0, 100_000
+)
+ANSWER_LINK_HOSTS = env.items(
+    "AGENTIC_ANSWER_LINK_HOSTS",
+    "doi.org,*.doi.org,ncbi.nlm.nih.gov,*.ncbi.nlm.nih.gov,*.uniprot.org,*.ensembl.org,*.ebi.ac.uk,*.rcsb.org",
+    "Hosts where links in agents' answers may lead, besides those that the person names; *.example.org: below it.",
+)
 RUN_DB_CONNECTIONS = env.integer(
     "AGENTIC_RUN_DB_CONNECTIONS", 8, "Connections one worker process uses to claim runs and move them on.", 1, 100
 )
 
 # Tools (docs/tools.md)
 TOOLS_READ_ONLY = env.flag("AGENTIC_TOOLS_READ_ONLY", False, "Safe mode: no tool may change anything, for anybody.")
+TOOLS_CACHE_KEYS = env.integer("AGENTIC_TOOLS_CACHE_KEYS", 2000, "Keys a tenant may keep with cache.set.", 1, 10_000)
+TOOLS_CACHE_BYTES = env.integer("AGENTIC_TOOLS_CACHE_BYTES", 16_777_216, "Bytes of them together.", 1024)
 
 # Sessions of agents
 SESSION_IDLE_S = 24 * 3600  # an active session ends when nothing happened in it for this long

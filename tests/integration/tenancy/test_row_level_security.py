@@ -121,7 +121,7 @@ def test_the_walk_meets_the_tables_we_know(superuser: Connection) -> None:
         "tenants", "jobs", "job_events", "idempotency_keys", "sessions", "session_steps", "audit_logs", "llm_calls",
         "llm_accounts", "llm_hours", "graph_changes", "agent_runs", "steps", "run_events", "run_tape",
         "tool_policies", "tool_invocations", "tool_approvals", "error_reports", "user_profiles",
-        "consents", *SHARED_ROWS,
+        "consents", "files", "graph_archive_marks", *SHARED_ROWS,
     }  # fmt: skip
     assert "job_events_default" in tables(superuser)
     assert sum(name.startswith("job_events_2") for name in tables(superuser)) >= 4

@@ -20,14 +20,16 @@ from apps.identity.models import User
 from apps.identity.principal import Principal
 from apps.identity.services import create_account
 from apps.jobs.services import create_job
-from apps.tenancy import deletion, exports, ownership
+from apps.tenancy import deletion, exports, ownership, tool_cache
+from apps.tenancy.consents import Fact, record_consent
 from apps.tenancy.models import Tenant
+from apps.tenancy.profiles import write_profile
 from apps.tenancy.selectors import find_tenant
 from apps.tenancy.services import create_tenant
 from kernel import engine_db
 from kernel.db_router import ISSUER_APPS
 from kernel.errors import ForbiddenError
-from kernel.redis_keys import JOBS_EVENTS, JOBS_STATE, TENANT_CONFIG
+from kernel.redis_keys import JOBS_EVENTS, JOBS_STATE, TENANT_CONFIG, TOOLS_CACHE
 from kernel.tenant_context import tenant_scope
 from tests.by_hand import HandJob
 from tests.clients import Api, wait_for
@@ -51,11 +53,14 @@ def rows_of(admin_url: str, tenant_id: UUID) -> dict[str, int]:
 
 
 def furnish(tenant: Tenant) -> Principal:
-    """Rows in the tables of jobs, an account, and an open job."""
+    """Rows in the tables of jobs, an account, an open job, and what its people and tools keep."""
     caller = make_principal(tenant)
     HandJob(caller).claim().report("hello").finish()
     create_job(caller, type_name="test", payload={"secret": f"of {tenant.slug}"}, idempotency_key=uuid4().hex)
     create_account(username=f"ada@{tenant.slug}.example", email="ada@x.example", tenant_id=tenant.id, roles=["user"])
+    write_profile(caller, {"language": "it"}, how="set")
+    record_consent(caller, Fact(uuid4(), "research", True))
+    tool_cache.put(tenant.id, "kept", tenant.slug, ttl_s=600)
     return caller
 
 
@@ -131,6 +136,8 @@ def test_a_tenant_is_exported_then_erased_while_its_jobs_run(
     assert not User.objects.filter(tenant_id=tenant.id).exists()
     keys = (JOBS_STATE(id=running), JOBS_EVENTS(id=running), TENANT_CONFIG(id=tenant.id))
     assert [redis_client.exists(key) for key in keys] == [0, 0, 0]
+    kept = [redis_client.exists(TOOLS_CACHE(tenant=each.id, key="kept")) for each in (tenant, neighbour)]
+    assert kept == [0, 1]
     wait_for(lambda: caller.get("/v1/auth/me").status == 401, limit_s=6, what="the refusal of its tokens")
     archive = platform_admin.get(f"/v1/tenants/exports/{job['result']['export']}")
     assert archive.headers["content-type"] == "application/zip"
@@ -143,6 +150,7 @@ def test_a_tenant_is_exported_then_erased_while_its_jobs_run(
     assert manifest["files"]["jobs.ndjson"]["rows"] == len(jobs) == 3
     assert {row["tenant_id"] for row in jobs} == {str(tenant.id)}
     assert {row["status"] for row in jobs} == {"finished", "cancelled"}
+    assert [manifest["files"][f"{table}.ndjson"]["rows"] for table in ("user_profiles", "consents")] == [1, 1]
     assert [set(user) & {"password"} for user in users] == [set()]
     assert f"of {tenant.slug}" in str(jobs) and f"of {neighbour.slug}" not in str(jobs)
     actions = set(AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=tenant.id).values_list("action", flat=True))
