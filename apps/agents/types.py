@@ -30,7 +30,10 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """One item of the plan. ``tool`` and ``arguments`` where the plan names the call; else the step decides."""
+    """One item of the plan. ``tool`` and ``arguments`` where the plan names the call; else the step decides.
+
+    ``tainted``: it was thought of after data had been read, so that data may have wished it.
+    """
 
     task: str
     kind: TodoKind
@@ -38,6 +41,7 @@ class Todo:
     tool: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     evidence: tuple[str, ...] = ()
+    tainted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +183,19 @@ class AskGraph(Protocol):
 
 
 class InvokeTool(Protocol):
-    """A tool with the caller's rights."""
+    """A tool with the caller's rights. ``tainted``: the wish for this call, or what it is called with, may come from
+    data (R30): a tool, the graph or the session's past was read before it arose. Then what changes something waits for
+    a person: ApprovalAwaited, which ends the run until it is resumed."""
 
-    def __call__(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer: ...
+    def __call__(self, name: str, arguments: Mapping[str, Any], *, tainted: bool) -> ToolAnswer: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Everything a phase may reach. Each call is recorded on the run's tape before its answer is used.
 
-    ``tools``: what this run may be offered; ``writes``: the names of those that change something.
+    ``tools``: what this run may be offered; ``writes``: the names of those that can change something; ``changes``:
+    whether a call of (name, arguments) would. ``link_hosts``: besides those of the prompt, where links may lead.
     ``report``: (stage, message) as a progress event. ``say``: text of the final answer as it comes.
     ``checkpoint``: raises when the run must stop (cancelled, lease lost, time over). ``scrub``: any JSON value without
     personal data, by the tenant's mode. ``spent``: what was called through these ports so far. ``history``: what was
@@ -200,6 +207,8 @@ class Ports:
     invoke_tool: InvokeTool
     tools: tuple[ToolSpec, ...]
     writes: frozenset[str]
+    changes: Callable[[str, Mapping[str, Any]], bool]
+    link_hosts: frozenset[str]
     report: Callable[[str, str], None]
     say: Callable[[str], None]
     checkpoint: Callable[[], None]

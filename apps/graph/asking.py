@@ -84,7 +84,7 @@ def ports_for(
         return passed
 
     def read(passed: Passed) -> Rows:
-        return queries.read(principal, passed)
+        return queries.read(principal, passed, cancelled=None if behalf is None else behalf.cancelled)
 
     def plan(passed: Passed) -> str:
         return client.explain(passed.text, passed.parameters, timeout_s=passed.timeout_s).text

@@ -3,8 +3,8 @@
 echo                     says "You said: " and what the user said last
 say:TEXT                 says TEXT
 repair:TEXT              says nonsense, and TEXT once it is told what is wrong
-tool                     calls the first tool offered, its first parameter being what the user said; then tells what
-                         it gave
+tool                     calls the first tool offered, its first (required) parameter being what the user said; then
+                         tells what it gave
 slow-first-S, drip-S     S seconds until the answer begins; S seconds before each piece
 cut-N                    cuts the connection after N pieces
 endless                  never stops talking
@@ -103,7 +103,8 @@ def _tool(ask: Ask) -> Reply:
     if not tools:
         return _said(ask, "There is no tool.")
     function = tools[0]["function"]
-    parameters = list(function.get("parameters", {}).get("properties", {}))[:1]
+    schema = function.get("parameters", {})
+    parameters = [*schema.get("required", ()), *schema.get("properties", {})][:1]
     reply = _said(ask, "")
     reply.tool_calls = [(function["name"], json.dumps({name: _last(ask.body, "user") for name in parameters}))]
     return reply

@@ -7,7 +7,9 @@ from django.conf import settings
 from apps.agents.phases.finalize import canonical, partial
 from apps.agents.runs import measures as run_metrics
 from apps.agents.runs import view as run_view
+from apps.agents.runs.event_types import APPROVAL
 from apps.agents.states import CANCELLED, FAILED
+from apps.agents.thinking.tool_door import ApprovalAwaited
 from apps.agents.types import RunView
 from apps.identity.principal import Principal
 from apps.tenancy.resolver import tenant_config
@@ -46,7 +48,11 @@ def failed_by(hold: Hold, error: PlatformError) -> Change:
     mode = _pii_mode(hold)
     key = digest_key(settings.SECRET_KEY, str(hold.tenant_id))
     told = PlatformError(detail, code=error.code, **extra)
-    final = partial(view, told, lambda value: scrub_json(value, mode, key)[0])
+    hosts = frozenset(settings.ANSWER_LINK_HOSTS)
+    final = partial(view, told, lambda value: scrub_json(value, mode, key)[0], link_hosts=hosts)
+    if isinstance(error, ApprovalAwaited):
+        named = {name: extra[name] for name in ("approval_id", "tool", "arguments_sha256", "approve_at")}
+        hold.tell("approval", APPROVAL.data(run_id=str(hold.run_id), **named))
     place = {"phase": hold.phase, "index": hold.index}
     return {
         "status": FAILED,

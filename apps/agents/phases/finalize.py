@@ -7,11 +7,12 @@ Modes: ``fallback-only`` puts the text together from the results; ``llm-best-eff
 is more than one result, and falls back, saying so, when none answers.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apps.agents.phases import messages, results, rights
+from apps.agents.phases import links, messages, results, rights
 from apps.agents.phases.results import Finding
 from apps.agents.phases.wording import say
 from apps.agents.prompts import texts
@@ -31,24 +32,30 @@ def finalize(view: RunView, ports: Ports) -> Final:
     found = results.findings(view)
     category = view.intent.category if view.intent else "CHAT"
     if category == "DANGEROUS":
-        return _told(_refusal(found, italian=italian), found, ports, view.warnings, refused=True)
+        return _told(_refusal(found, italian=italian), found, ports, view, view.warnings, refused=True)
     if view.intent is not None and view.intent.missing:
         sentence = rights.missing_sentence(view, view.intent.missing, italian=italian)
-        return _told(sentence, found, ports, view.warnings, refused=True)
+        return _told(sentence, found, ports, view, view.warnings, refused=True)
     if not found:
-        return _told(say("nothing_done", italian), found, ports, view.warnings)
+        return _told(say("nothing_done", italian), found, ports, view, view.warnings)
     if all(finding.broke for finding in found):
         return _failed(found, view, ports, italian=italian)
     return _answered(view, found, ports, italian=italian)
 
 
-def partial(view: RunView, error: PlatformError, scrub: Any = None) -> Final:
-    """The end of a run that must stop early (a spent budget, its time over): what was found until then, by no model."""
+def partial(
+    view: RunView, error: PlatformError, scrub: Any = None, *, link_hosts: frozenset[str] = frozenset()
+) -> Final:
+    """The end of a run that must stop early (a spent budget, its time over, an approval that it needs): what was found
+    until then, by no model."""
     italian = words.is_italian(view.prompt)
     found = results.findings(view)
-    text = results.in_words(found, italian=italian) if found else say("not_reached", italian)
     counts = _counts(view, found)
-    whole = f"{say('partial', italian, reason=error.detail)}\n\n{text}"
+    if "approval_id" in error.extra:
+        whole = _wanted(view, error, found, italian=italian)
+    else:
+        text = results.in_words(found, italian=italian) if found else say("not_reached", italian)
+        whole = f"{say('partial', italian, reason=error.detail)}\n\n{text}"
     final = Final(
         text=whole,
         outputs=({"type": "text", "text": whole}, *results.outputs_of(found)),
@@ -57,7 +64,32 @@ def partial(view: RunView, error: PlatformError, scrub: Any = None) -> Final:
         error={"message": error.detail, "reason": error.code, "failure_type": error.code} | counts | error.extra,
         warnings=view.warnings,
     )
-    return final if scrub is None else _scrubbed(final, scrub)
+    return _clean(final, scrub or (lambda value: value), links.hosts_of(view.prompt) | link_hosts)
+
+
+def _wanted(view: RunView, error: PlatformError, found: Sequence[Finding], *, italian: bool) -> str:
+    """What the run would do, all of it, and where a person decides (R31); then what was found until then."""
+    said = error.extra
+    arguments = say("arguments_large", italian) if said["arguments"] is None else shown_plainly(said["arguments"])
+    asked = say(
+        "approval", italian, tool=said["tool"], arguments=arguments, where=said["approve_at"], run_id=view.run_id
+    )
+    return "\n\n".join(
+        [asked, *([say("found_so_far", italian), results.in_words(found, italian=italian)] if found else [])]
+    )
+
+
+def shown_plainly(arguments: Any) -> str:
+    """JSON for the eye of who decides: nothing in it is invisible, changes direction or ends the block (attack 113)."""
+    text = json.dumps(arguments, ensure_ascii=False, indent=1)
+    shown = "".join(sign if _is_plain(sign) else json.dumps(sign)[1:-1] for sign in text)
+    for sign in "`<>":
+        shown = shown.replace(sign, f"\\u{ord(sign):04x}")
+    return f"```json\n{shown}\n```"
+
+
+def _is_plain(sign: str) -> bool:
+    return sign.isprintable() or sign == "\n"
 
 
 def canonical(view: RunView, final: Final, metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,9 +125,11 @@ def _answered(view: RunView, found: Sequence[Finding], ports: Ports, *, italian:
     warnings = tuple(dict.fromkeys((*view.warnings, *failures)))
     is_degraded = any(finding.broke or finding.output.get("degraded") for finding in found)
     refused = all(not finding.ok and (finding.record.error or {}).get("code") == "forbidden" for finding in found)
+    if refused and any(finding.todo.kind == "tool" for finding in found):  # the plan had only what was allowed then
+        return _failed(found, view, ports, italian=italian)
     if len(found) == 1 or view.agent.response_mode == "fallback-only":
         said = len(found) == 1 and bool(found[0].output.get("said"))
-        return _told(fallback, found, ports, warnings, degraded=is_degraded, refused=refused, said=said)
+        return _told(fallback, found, ports, view, warnings, degraded=is_degraded, refused=refused, said=said)
     asked = messages.with_data(_system(view), view.prompt, results=results.as_data(found, italian=italian))
     try:
         text = ports.complete(asked, purpose="respond", say=ports.say).text.strip()
@@ -105,7 +139,7 @@ def _answered(view: RunView, found: Sequence[Finding], ports: Ports, *, italian:
     unfounded = _unfounded(text, asked[-1].content)
     if unfounded:
         warnings += (f"The answer names numbers that are in no result: {', '.join(unfounded[:5])}.",)
-    return _told(text or fallback, found, ports, warnings, degraded=is_degraded, said=bool(text))
+    return _told(text or fallback, found, ports, view, warnings, degraded=is_degraded, said=bool(text))
 
 
 def _system(view: RunView) -> str:
@@ -124,7 +158,7 @@ def _failed(found: Sequence[Finding], view: RunView, ports: Ports, *, italian: b
     last = found[-1]
     error = {"message": last.reason, "reason": str((last.record.error or {}).get("code") or "step_failed"),
              "failure_type": "steps_failed", **_counts(view, found)}  # fmt: skip
-    told = _told(results.in_words(found, italian=italian), found, ports, view.warnings, degraded=True)
+    told = _told(results.in_words(found, italian=italian), found, ports, view, view.warnings, degraded=True)
     return Final(told.text, told.outputs, False, False, True, ports.scrub(error), told.warnings)
 
 
@@ -134,10 +168,10 @@ def _counts(view: RunView, found: Sequence[Finding]) -> dict[str, int]:
 
 
 def _told(
-    text: str, found: Sequence[Finding], ports: Ports, warnings: tuple[str, ...] = (), *, degraded: bool = False,
-    refused: bool = False, said: bool = False,
+    text: str, found: Sequence[Finding], ports: Ports, view: RunView, warnings: tuple[str, ...] = (), *,
+    degraded: bool = False, refused: bool = False, said: bool = False,
 ) -> Final:  # fmt: skip
-    """The end, scrubbed; told to those who listen unless they heard it already."""
+    """The end, clean; told to those who listen unless they heard it already."""
     final = Final(
         text=text[:TEXT_CHARS],
         outputs=({"type": "text", "text": text[:TEXT_CHARS]}, *results.outputs_of(found)),
@@ -147,11 +181,14 @@ def _told(
     )
     if not said:
         ports.say(text[:TEXT_CHARS])
-    return _scrubbed(final, ports.scrub)
+    return _clean(final, ports.scrub, links.hosts_of(view.prompt) | ports.link_hosts)
 
 
-def _scrubbed(final: Final, scrub: Any) -> Final:
+def _clean(final: Final, scrub: Any, hosts: frozenset[str]) -> Final:
+    """Without personal data; and what people read leads nowhere that nobody named."""
     clean = scrub({"text": final.text, "outputs": list(final.outputs), "warnings": list(final.warnings),
                    "error": final.error})  # fmt: skip
-    return Final(clean["text"], tuple(clean["outputs"]), final.succeeded, final.refused, final.degraded, clean["error"],
-                 tuple(clean["warnings"]))  # fmt: skip
+    text = links.defuse(clean["text"], hosts)
+    outputs = ({**clean["outputs"][0], "text": text}, *clean["outputs"][1:])
+    warnings = tuple(links.defuse(warning, hosts) for warning in clean["warnings"])
+    return Final(text, outputs, final.succeeded, final.refused, final.degraded, clean["error"], warnings)

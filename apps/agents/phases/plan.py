@@ -3,7 +3,9 @@
     >>> [todo.task for todo in plan(view("How many tasks failed, and which users run the most tasks?"), ports)]
     ['How many tasks failed', 'which users run the most tasks?']
 
-Modes: ``none`` asks no model; ``optional`` only where the rules see several requests in the prompt; ``full`` always.
+Modes: ``none`` asks no model; ``optional`` only where the rules see several requests in the prompt, or one for a
+change that tools could make; ``full`` always. A plan is made of the person's own words, before anything is read: the
+calls that it fixes are the person's wish, which later ones need not be (R30).
 What is refused, or about rights, is planned by rules in every mode.
 """
 
@@ -52,9 +54,15 @@ def plan_run(view: RunView, ports: Ports) -> Plan:
         warnings = (f"A run has at most {view.max_steps} steps; this was left out: {left_out}",)
         ruled = ruled[: view.max_steps]
     mode = view.agent.planning_mode
-    if mode == "none" or (mode == "optional" and len(ruled) < 2):
+    if mode == "none" or (mode == "optional" and len(ruled) < 2 and not _is_planned_change(view, intent, text, ports)):
         return Plan(ruled, warnings)
     return _by_model(view, intent, text, Plan(ruled, warnings), ports)
+
+
+def _is_planned_change(view: RunView, intent: Intent, text: str, ports: Ports) -> bool:
+    """Whether a call could be fixed now: a change that can be understood without what was said before."""
+    tools = validation.offered(view, intent, ports.tools)
+    return intent.category == "ADMIN" and any(tool.name in ports.writes for tool in tools) and not refers_back(text)
 
 
 def _without_model(view: RunView, intent: Intent, text: str) -> tuple[Todo, ...]:
@@ -143,7 +151,7 @@ def _by_model(view: RunView, intent: Intent, text: str, ruled: Plan, ports: Port
         )
     except CompletionError as error:
         return Plan(ruled.todos, (*ruled.warnings, f"No model could plan ({error.code}); the rules did."))
-    checked = validation.check(said.data["todos"], view=view, intent=intent, tools=tools)
+    checked = validation.check(said.data["todos"], view=view, intent=intent, tools=tools, tainted=False)
     todos = _sharpened(checked.todos, ruled.todos)
     if not todos:
         nothing = "Nothing of the model's plan was left; the rules planned."

@@ -11,7 +11,9 @@ from apps.agents.types import RunView, StepRecord, Todo
 SHOWN_ROWS = 20
 RESULT_CHARS = 6_000  # of one step in a prompt
 TOOL_CHARS = 1_500
-REFUSALS = frozenset({"graph_refused", "forbidden", "graph_write_forbidden", "no_alternative"})  # not a breakdown
+REFUSALS = frozenset(
+    {"graph_refused", "forbidden", "graph_write_forbidden", "no_alternative", "approval_denied"}
+)  # not a breakdown
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@
 A step that failed may be followed by one reflection, which may propose one other way; that one is not reflected upon.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from apps.agents.phases import followups, messages, results, rights, tool_loop, validation
+from apps.agents.phases import followups, links, messages, results, rights, tool_loop, validation
 from apps.agents.phases.wording import say
 from apps.agents.prompts import texts
 from apps.agents.types import Intent, Ports, RunView, StepResult, Todo
@@ -17,7 +17,7 @@ from apps.llm.errors import CompletionError
 from apps.llm.language import words
 
 REFLECTIONS = 2  # of one run
-NOT_REFLECTED = frozenset({"forbidden", "graph_write_forbidden", "refused", "answer_too_large"})
+NOT_REFLECTED = frozenset({"forbidden", "graph_write_forbidden", "refused", "answer_too_large", "approval_denied"})
 UNKNOWN = Intent("CHAT", 0.0, "It was not classified.", "rules")
 GRAPH_FIELDS = (
     "question", "cypher", "parameters", "columns", "rows", "truncated", "reading", "source", "degraded", "plan",
@@ -71,19 +71,19 @@ def _graph(view: RunView, todo: Todo, ports: Ports) -> StepResult:
         error = {"code": "graph_refused", "message": message or "The graph did not answer.", "refusal": dict(refusal)}
         return StepResult(action, "failed", asked, _graph_output(said), error)
     notes = tuple(str(note) for note in said.get("notes") or ())
-    return StepResult(
-        action, "completed", asked, _graph_output(said), evidence=(str(said.get("cypher", "")),), warnings=notes
-    )
+    output = _graph_output(said)
+    output["text"] = links.defuse(output["text"], links.hosts_of(view.prompt) | ports.link_hosts)
+    return StepResult(action, "completed", asked, output, evidence=(str(said.get("cypher", "")),), warnings=notes)
 
 
 def _graph_output(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {"text": said.get("sentence") or "", **{name: said[name] for name in GRAPH_FIELDS if name in said}}
+    return {"text": str(said.get("sentence") or ""), **{name: said[name] for name in GRAPH_FIELDS if name in said}}
 
 
 def _tool(todo: Todo, ports: Ports) -> StepResult:
     name = todo.tool or ""
     asked = {"tool": name, "arguments": dict(todo.arguments)}
-    given = ports.invoke_tool(name, todo.arguments)
+    given = ports.invoke_tool(name, todo.arguments, tainted=todo.tainted)
     if not given.ok:
         return StepResult(
             name, "failed", asked, None, dict(given.error or {"code": "tool_error", "message": "It failed."})
@@ -102,17 +102,21 @@ def _answer(view: RunView, todo: Todo, index: int, ports: Ports) -> StepResult:
     if intent.category == "SECURITY":
         found.append({"task": "the asker's rights", "status": "completed", **rights.facts(view)})
     system = "\n\n".join(part for part in (view.agent.system_prompt.strip(), texts.ANSWER) if part)
-    asked = messages.conversation(system, ports.history(), todo.task, found)
+    history = ports.history()
+    asked = messages.conversation(system, history, todo.task, found)
     tools = validation.offered(view, intent, ports.tools)
     is_direct = len(view.todos) == 1 and intent.category in ("CHAT", "GRAPH")
     input_ = {"task": todo.task, "results": len(found), "tools": [tool.name for tool in tools]}
     try:
-        outcome = tool_loop.answer(asked, tools, ports, say=ports.say if is_direct else None)
+        outcome = tool_loop.answer(
+            asked, tools, ports, tainted=bool(found or history), say=ports.say if is_direct else None
+        )
     except CompletionError as error:
         return StepResult("model.answer", "failed", input_, None, {"code": error.code, "message": error.detail})
-    text = outcome.text
-    if intent.category == "ADMIN" and not any(call["ok"] and call["tool"] in ports.writes for call in outcome.calls):
-        text = _not_done(view, italian=italian)  # whatever the model says it did
+    text = links.defuse(outcome.text, links.hosts_of(view.prompt) | ports.link_hosts)
+    changing = [call for call in outcome.calls if ports.changes(call["tool"], call["arguments"])]
+    if intent.category == "ADMIN" and not any(call["ok"] for call in changing):
+        text = _not_done(view, changing, italian=italian)  # whatever the model says it did
     output = {"text": text, "model": outcome.answer.instance, "said": is_direct and bool(text), "calls": outcome.calls}
     evidence = tuple(str(call["tool"]) for call in outcome.calls if call["ok"])
     if not text and not any(call["ok"] for call in outcome.calls):
@@ -123,7 +127,11 @@ def _answer(view: RunView, todo: Todo, index: int, ports: Ports) -> StepResult:
     return StepResult("model.answer", "completed", input_, output, evidence=evidence)
 
 
-def _not_done(view: RunView, *, italian: bool) -> str:
+def _not_done(view: RunView, tried: Sequence[Mapping[str, Any]], *, italian: bool) -> str:
+    """``tried``: calls that would have changed something, and failed."""
+    if tried:
+        reason = str(tried[-1]["error"].get("message") or "")
+        return f"{say('step_failed', italian, reason=reason)} {say('nothing_done', italian)}"
     needed = rights.change_needs(view.prompt)
     how = say("how_graph" if needed.startswith("graph:") else "how_platform", italian)
     return f"{say('no_tool', italian, permission=needed, how=how)} {say('nothing_done', italian)}"
@@ -160,7 +168,7 @@ def _reflect(view: RunView, todo: Todo, ports: Ports) -> StepResult:
         ).data
     except CompletionError as error:
         return StepResult("reflect", "failed", asked, None, {"code": error.code, "message": error.detail})
-    checked = validation.check([] if said["give_up"] else [said], view=view, intent=intent, tools=tools)
+    checked = validation.check([] if said["give_up"] else [said], view=view, intent=intent, tools=tools, tainted=True)
     tried = [view.todos[failed], Todo(view.prompt, view.todos[failed].kind)]
     more = tuple(other for other in checked.todos if all(_differs(other, one) for one in tried))[:1]
     output = {"reason": said["reason"], "alternative": more[0].task if more else None}

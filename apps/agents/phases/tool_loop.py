@@ -1,4 +1,7 @@
-"""An answer by a model that may call tools: bounded in rounds and calls, with everything that tools say as data."""
+"""An answer by a model that may call tools: bounded in rounds and calls, with everything that tools say as data.
+
+What the model wishes after the first of them spoke may be their wish: those calls are tainted (R30).
+"""
 
 import json
 from collections.abc import Callable, Sequence
@@ -29,9 +32,17 @@ class Outcome:
 
 
 def answer(
-    messages: tuple[Message, ...], tools: Sequence[ToolSpec], ports: Ports, *, say: Callable[[str], None] | None
+    messages: tuple[Message, ...],
+    tools: Sequence[ToolSpec],
+    ports: Ports,
+    *,
+    tainted: bool,
+    say: Callable[[str], None] | None,
 ) -> Outcome:
-    """The model's answer after at most MAX_ROUNDS rounds of tool calls and one without. CompletionError of the port."""
+    """The model's answer after at most MAX_ROUNDS rounds of tool calls and one without. CompletionError of the port.
+
+    ``tainted``: ``messages`` hold data already; else only the first round's wishes are the person's own.
+    """
     names = {wire_name(tool.name): tool.name for tool in tools}
     specs = tuple(ToolSpec(wire_name(tool.name), tool.description, tool.parameters) for tool in tools)
     known: dict[str, ToolAnswer] = {}
@@ -47,11 +58,12 @@ def answer(
             name = names.get(call.name, call.name)
             if len(calls) < MAX_CALLS:
                 ports.checkpoint()
-                given = _called(ToolCall(call.id, name, call.arguments), ports, known)
+                given = _called(ToolCall(call.id, name, call.arguments), ports, known, tainted=tainted)
                 calls.append({"tool": name, "arguments": call.arguments, "ok": given.ok,
                               **({"result": given.result} if given.ok else {"error": given.error})})  # fmt: skip
             outcomes.append(Message("tool", as_data(given), tool_call_id=call.id, name=call.name))
         messages = (*messages, Message("assistant", said.text, tool_calls=said.tool_calls), *outcomes)
+        tainted = True
     raise AssertionError("the last round offers no tools")
 
 
@@ -61,17 +73,18 @@ def wire_name(name: str) -> str:
 
 
 def as_data(given: ToolAnswer) -> str:
-    """What a tool gave, as JSON that no text in it can end."""
+    """What a tool gave, as JSON that no text in it can end. Nor can one be taken for a tag, or for the signs with which
+    some models mark whose turn it is (``<|im_start|>``)."""
     value = {"ok": True, "result": given.result} if given.ok else {"ok": False, "error": given.error}
-    text = json.dumps(value, ensure_ascii=False, default=str)
+    text = json.dumps(value, ensure_ascii=False, default=str).replace("<", "\\u003c").replace(">", "\\u003e")
     if len(text) <= RESULT_CHARS:
         return text
     return json.dumps({"ok": given.ok, "truncated": True, "head": text[:RESULT_CHARS]}, ensure_ascii=False)
 
 
-def _called(call: ToolCall, ports: Ports, known: dict[str, ToolAnswer]) -> ToolAnswer:
+def _called(call: ToolCall, ports: Ports, known: dict[str, ToolAnswer], *, tainted: bool) -> ToolAnswer:
     """The tool's answer; the same call with the same arguments is made once a step."""
     key = json.dumps([call.name, call.arguments], sort_keys=True, default=str)
     if key not in known:
-        known[key] = ports.invoke_tool(call.name, call.arguments)
+        known[key] = ports.invoke_tool(call.name, call.arguments, tainted=tainted)
     return known[key]

@@ -38,9 +38,12 @@ def kinds_for(view: RunView, intent: Intent) -> tuple[TodoKind, ...]:
 
 
 def check(
-    proposals: Sequence[Mapping[str, Any]], *, view: RunView, intent: Intent, tools: Sequence[ToolSpec]
+    proposals: Sequence[Mapping[str, Any]], *, view: RunView, intent: Intent, tools: Sequence[ToolSpec], tainted: bool
 ) -> Checked:
-    """The todos that may be done. ``proposals``: {task, kind, tool?, arguments?}, as the schema of plans has them."""
+    """The todos that may be done. ``proposals``: {task, kind, tool?, arguments?}, as the schema of plans has them.
+
+    ``tainted``: whoever proposed them had read data before.
+    """
     names = {tool.name for tool in tools}
     kinds = kinds_for(view, intent)
     todos: list[Todo] = []
@@ -60,7 +63,8 @@ def check(
             warnings.append(f"The step {shown} was dropped: it is there already.")
         else:
             arguments = proposal.get("arguments") if kind == "tool" else None
-            todos.append(Todo(task, kind, tool=tool if kind == "tool" else None, arguments=dict(arguments or {})))
+            named = tool if kind == "tool" else None
+            todos.append(Todo(task, kind, tool=named, arguments=dict(arguments or {}), tainted=tainted))
     return Checked(tuple(todos), tuple(warnings))
 
 

@@ -46,6 +46,17 @@ _PHRASES: dict[str, tuple[str, str]] = {
         "You are {sub}, with the roles: {roles}. You may: {permissions}.",
         "Sei {sub}, con i ruoli: {roles}. Puoi: {permissions}.",
     ),
+    "approval": (
+        "A person has to decide first whether this call of {tool} is made:\n\n{arguments}\n\nLook at it and decide at"
+        " {where}, then resume this run (POST /v1/agent-runs/{run_id}/resume).",
+        "Prima una persona deve decidere se fare questa chiamata di {tool}:\n\n{arguments}\n\nGuardala e decidi in"
+        " {where}, poi riprendi questa esecuzione (POST /v1/agent-runs/{run_id}/resume).",
+    ),
+    "arguments_large": (
+        "(Its arguments are too large to be shown here; they are all there.)",
+        "(I suoi argomenti sono troppo grandi per essere mostrati qui; lì ci sono tutti.)",
+    ),
+    "found_so_far": ("This is what was found until then.", "Questo è quanto trovato fino ad allora."),
     "step_failed": ("I could not answer this: {reason}", "A questo non ho potuto rispondere: {reason}"),
     "nothing_done": ("Nothing was done.", "Non è stato fatto nulla."),
     "explained": (

@@ -58,7 +58,7 @@ INTENT = EventType(
 PLAN = EventType(
     "plan",
     "Phase 2 is done, or a step changed the plan: what will be done, in order.",
-    {"todos": EventField("list", "Each {task, kind, status, tool, arguments, evidence}.")},
+    {"todos": EventField("list", "Each {task, kind, status, tool, arguments, evidence, tainted}.")},
     {"todos": [{"task": "Count the files", "kind": "graph", "status": "pending"}]},
 )
 STEP = EventType(
@@ -80,6 +80,25 @@ STEP = EventType(
         "status": "completed",
         "latency_ms": 41.7,
         "reused": False,
+    },
+)
+APPROVAL = EventType(
+    "approval",
+    "The run stops, failed with reason `approval_required`: a person has to approve this very call first. Once that is "
+    "done, a resume makes it.",
+    {
+        "run_id": _RUN_ID,
+        "approval_id": EventField("uuid", "The approval's record, with the arguments as the tool would get them."),
+        "tool": EventField("text", "What would be called."),
+        "arguments_sha256": EventField("text", "SHA-256 of the canonical arguments, in hex; a decision names it."),
+        "approve_at": EventField("text", "The path where to look and decide."),
+    },
+    {
+        "run_id": _EXAMPLE_ID,
+        "approval_id": "8a3c0f2e-7d1b-4c58-9f60-3b6a2f1d4e77",
+        "tool": "crud.update_node",
+        "arguments_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "approve_at": "/v1/tools/approvals/8a3c0f2e-7d1b-4c58-9f60-3b6a2f1d4e77",
     },
 )
 DELTA = EventType(
@@ -112,4 +131,4 @@ END = EventType(
     },
     {"run_id": _EXAMPLE_ID, "final": "succeeded", "completed_at": "2026-01-31T12:00:06.000000Z"},
 )
-RUN_EVENTS = by_name(STATUS, PROGRESS, INTENT, PLAN, STEP, DELTA, ATTEMPT_END, END)
+RUN_EVENTS = by_name(STATUS, PROGRESS, INTENT, PLAN, STEP, APPROVAL, DELTA, ATTEMPT_END, END)

@@ -1,4 +1,4 @@
-"""From the rows of a run to what its phases see, and back: pure."""
+"""From the rows of a run to what its phases see, and back; what its budget does not say, the settings do."""
 
 import hashlib
 import json
@@ -7,6 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
 
 from apps.agents.types import AgentSpec, Budget, Intent, RunView, StepRecord, Todo
 from apps.identity.principal import Principal
@@ -36,11 +38,11 @@ def view_of(run: Row, steps: Sequence[StepRecord], *, acting: Principal, history
             planning_mode=asked.get("planning_mode") or agent.get("planning_mode", "optional"),
             response_mode=asked.get("response_mode") or agent.get("response_mode", "llm-best-effort"),
         ),
-        max_steps=run["max_steps"],
+        max_steps=min(run["max_steps"], settings.RUN_STEPS_MAX),
         budget=Budget(
             nano_usd=None if budget.get("usd") is None else round(budget["usd"] * NANO_USD),
             tokens=budget.get("tokens"),
-            tool_calls=budget.get("tool_calls"),
+            tool_calls=budget.get("tool_calls", settings.RUN_TOOL_CALLS),
             wall_s=budget.get("wall_s"),
         ),
         attempt=run["attempt"],
@@ -65,6 +67,7 @@ def todos_of(document: Iterable[Mapping[str, Any]]) -> tuple[Todo, ...]:
             tool=todo.get("tool"),
             arguments=todo.get("arguments") or {},
             evidence=tuple(todo.get("evidence") or ()),
+            tainted=bool(todo.get("tainted")),
         )
         for todo in document
     )
@@ -98,7 +101,7 @@ def input_hash(view: RunView, index: int) -> str:
     """What a step depends on: what it is told to do, and what those before it gave. Equal for equal inputs only."""
     before = [[step.index, step.status, step.output] for step in view.steps if step.index < index]
     todo = asdict(view.todos[index])
-    wanted = {name: todo[name] for name in ("task", "kind", "tool", "arguments")}
+    wanted = {name: todo[name] for name in ("task", "kind", "tool", "arguments", "tainted")}
     intent = None if view.intent is None else view.intent.category
     text = json.dumps([wanted, intent, before], sort_keys=True, default=str, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

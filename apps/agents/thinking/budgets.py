@@ -18,7 +18,7 @@ from kernel.tenant_context import tenant_statement
 
 # Questions to the graph are calls as well. Intents without an answer count: they may have happened.
 TAKEN: LiteralString = """
-SELECT (SELECT count(*) FROM run_tape WHERE run_id = %(run)s AND kind IN ('tool', 'graph')) AS calls,
+SELECT ARRAY(SELECT idempotency_key::text FROM run_tape WHERE run_id = %(run)s AND kind IN ('tool', 'graph')) AS calls,
     (SELECT COALESCE(sum(latency_ms), 0) FROM steps WHERE run_id = %(run)s AND reused_from IS NULL) / 1000 AS wall_s
 """
 _RUN_TITLES = tuple(title for name, title in TITLES.items() if name.startswith("run_"))
@@ -38,8 +38,8 @@ class RunMeter:
     tenant_id: UUID
     budget: Budget
     _began: float = field(default_factory=time.monotonic)
-    _before: tuple[int, float] | None = None
-    _calls: int = 0
+    _before: tuple[frozenset[str], float] | None = None
+    _calls: set[str] = field(default_factory=set)
 
     def wall_left_s(self) -> float | None:
         """Seconds that the run may still work; None without a ceiling. BudgetExhausted when there are none."""
@@ -53,23 +53,25 @@ class RunMeter:
             )  # fmt: skip
         return self.budget.wall_s - spent
 
-    def reserve_call(self) -> None:
-        """Take one call of a tool or of the graph. BudgetExhausted when there is none left."""
+    def reserve_call(self, key: str) -> None:
+        """Take one call of a tool or of the graph; one that is made again with its key was taken before.
+        BudgetExhausted when there is none left."""
         limit = self.budget.tool_calls
         if limit is None:
             return
-        spent = self._taken()[0] + self._calls
-        if spent >= limit:
+        calls = self._taken()[0] | self._calls
+        spent = len(calls)
+        if key not in calls and spent >= limit:
             raise BudgetExhausted(
                 f"The run has made {spent} of the {limit} calls of tools it may make.",
                 budget="tool_calls", limit=limit, spent=spent,
             )  # fmt: skip
-        self._calls += 1
+        self._calls.add(key)
 
-    def _taken(self) -> tuple[int, float]:
+    def _taken(self) -> tuple[frozenset[str], float]:
         if self._before is None:
             (row,) = tenant_statement(self.tenant_id, TAKEN, {"run": self.run_id})
-            self._before = int(row["calls"]), float(row["wall_s"])
+            self._before = frozenset(row["calls"]), float(row["wall_s"])
         return self._before
 
 

@@ -5,20 +5,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from apps.agents.phases import links
+from apps.agents.phases.links import LinkGuard
 from apps.agents.thinking import graph_door
-from apps.agents.thinking import tools as run_tools
 from apps.agents.thinking.budgets import RunMeter, exhausted_by, gateway_budget
 from apps.agents.thinking.doors import Doors
 from apps.agents.thinking.metering import Meter
 from apps.agents.thinking.model_answers import from_json, request_json, to_json
+from apps.agents.thinking.offering import Offer, changes
 from apps.agents.thinking.tape import Said, Tape
 from apps.agents.thinking.telling import Say, Teller
 from apps.agents.types import RunView, ToolAnswer
 from apps.graph.asking import OnBehalf
+from apps.graph.errors import QueryCancelledError
 from apps.identity import rbac
 from apps.identity.principal import Principal
 from apps.llm.errors import BudgetSpent, CompletionCancelled, CompletionError
 from apps.llm.types import CompletionRequest, CompletionResult, Message, ToolSpec
+from apps.tools.calls import Call
+from apps.tools.context import never
 from kernel.errors import PlatformError, UnavailableError
 from kernel.pii.stream import StreamScrubber
 
@@ -38,12 +43,14 @@ class Calls:
 
     view: RunView
     principal: Principal
+    offer: Offer
     tape: Tape
     doors: Doors
     meter: RunMeter | None
     deadline_s: float
     checkpoint: Callable[[], None]
     cancelled: Callable[[], bool] | None
+    link_hosts: frozenset[str] = frozenset()
     spent: Meter = field(default_factory=Meter)
     began: float = field(default_factory=time.monotonic)
 
@@ -69,7 +76,7 @@ class Calls:
             run_budget=gateway_budget(self.view.budget),
             cancelled=self.cancelled,
         )
-        hearer = None if say is None else say if isinstance(say, Teller) else Teller(say, StreamScrubber("off", b""))
+        hearer = None if say is None else say if isinstance(say, Teller) else self._plain_teller(say)
 
         def hear(piece: str) -> None:
             self.checkpoint()
@@ -106,9 +113,9 @@ class Calls:
             reason = rbac.verdict(self.principal, "graph:read").reason
             return {"error": {"code": "forbidden", "message": f"It needs the permission graph:read. {reason}"}}
 
-        def ask(_: str) -> Said:
+        def ask(key: str) -> Said:
             self.checkpoint()
-            self._reserve_call()
+            self._reserve_call(key)
             heard: list[CompletionResult] = []
             behalf = OnBehalf(
                 self.view.run_id, gateway_budget(self.view.budget), self._left_s(), self.cancelled, heard.append
@@ -134,24 +141,47 @@ class Calls:
         self.spent.models_of_graph(taken.value.get("models") or [], from_tape=taken.from_tape)
         return dict(taken.value)
 
-    def invoke_tool(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        allowed = self.view.agent.tools
-        if allowed is not None and name not in allowed:
-            return _refused("tool_not_allowed", f"This agent may not use the tool {name[:100]!r}.")
-        writes = run_tools.effect_of(name) == "write"
-        if writes and (self.view.intent is None or self.view.intent.category != "ADMIN"):
-            return _refused("not_asked_for", f"Nobody asked for the change that {name} makes.")
+    def invoke_tool(self, name: str, arguments: Mapping[str, Any], *, tainted: bool) -> ToolAnswer:
+        refusal = self.offer.refusal(name, arguments) or self._leads_out(arguments, tainted=tainted)
+        if refusal is not None:
+            return refusal
+        writes = changes(name, arguments)
 
         def ask(key: str) -> Said:
             self.checkpoint()
-            self._reserve_call()
-            answer = self.doors.invoke(run_tools.Caller(self.principal, self.view.session_id, key), name, arguments)
+            self._reserve_call(key)
+            answer = self.doors.invoke(
+                Call(
+                    principal=self.principal,
+                    name=name,
+                    arguments=arguments,
+                    door="agent",
+                    idempotency_key=key if writes else None,  # what only reads is kept by the tape
+                    timeout_s=self._left_s(),
+                    read_only=self.offer.category != "ADMIN",
+                    tainted=tainted,
+                    supersedes=True,
+                    run_id=self.view.run_id,
+                    session_id=self.view.session_id,
+                    cancelled=self.cancelled or never,
+                )
+            )
+            if (answer.error or {}).get("code") == "tool_cancelled":
+                self.checkpoint()
             return Said(answer.result) if answer.ok else Said(error=dict(answer.error or {}))
 
         began = time.monotonic()
         taken = self.tape.answer("tool", {"tool": name, "arguments": dict(arguments)}, ask, intent=writes)
         self.spent.called(name, taken, began)
         return ToolAnswer(taken.error is None, taken.value, taken.error)
+
+    def _leads_out(self, arguments: Mapping[str, Any], *, tainted: bool) -> ToolAnswer | None:
+        """The refusal of a call that data may have wished, with an address that nobody named (attack 104)."""
+        known = links.hosts_of(self.view.prompt) | self.link_hosts
+        foreign = links.foreign_address(arguments, known) if tainted else None
+        if foreign is None:
+            return None
+        return _refused("address_not_allowed", f"Neither the request nor the platform names the address {foreign!r}.")
 
     def history(self) -> tuple[Message, ...]:
         if self.view.session_id is None or self.view.history:
@@ -164,6 +194,9 @@ class Calls:
         taken = self.tape.answer("session", {"session_id": str(self.view.session_id)}, ask)
         return tuple(Message(**message) for message in taken.value or ())
 
+    def _plain_teller(self, say: Say) -> Teller:
+        return Teller(say, StreamScrubber("off", b""), LinkGuard(links.hosts_of(self.view.prompt) | self.link_hosts))
+
     def _temperature(self) -> float | None:
         return self.view.temperature if self.view.temperature is not None else self.view.agent.temperature
 
@@ -175,16 +208,16 @@ class Calls:
 
     def _failure(self, error: PlatformError) -> dict[str, Any]:
         """The failure as data; raises where the run itself must stop: cancelled, or its budget used up."""
-        if isinstance(error, CompletionCancelled):
+        if isinstance(error, CompletionCancelled | QueryCancelledError):
             self.checkpoint()
         if isinstance(error, BudgetSpent) and (exhausted := exhausted_by(error, self.view.budget)) is not None:
             raise exhausted from error
         return {"code": error.code, "message": error.detail}
 
-    def _reserve_call(self) -> None:
+    def _reserve_call(self, key: str) -> None:
         if self.meter is not None:
             self.meter.wall_left_s()
-            self.meter.reserve_call()
+            self.meter.reserve_call(key)
 
 
 def _refused(code: str, message: str) -> ToolAnswer:

@@ -1,19 +1,18 @@
 """What runs reach outside: models, the graph, tools, the session."""
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 from django.conf import settings
 
 from apps.agents.sessions import memory as session_memory
-from apps.agents.thinking import graph_door
-from apps.agents.thinking import tools as run_tools
+from apps.agents.thinking import graph_door, tool_door
 from apps.agents.thinking.telling import Say
 from apps.agents.types import RunView, ToolAnswer
 from apps.graph.asking import OnBehalf
 from apps.identity.principal import Principal
 from apps.llm import gateway
 from apps.llm.types import CompletionRequest, CompletionResult, Message
+from apps.tools.calls import Call
 
 
 class Doors(Protocol):
@@ -23,7 +22,7 @@ class Doors(Protocol):
     def ask_graph(
         self, principal: Principal, question: str, *, explain: bool, model: str | None, behalf: OnBehalf
     ) -> dict[str, Any]: ...
-    def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer: ...
+    def invoke(self, call: Call) -> ToolAnswer: ...
     def remember(self, view: RunView, ask: session_memory.Ask) -> tuple[Message, ...]: ...
 
 
@@ -43,8 +42,8 @@ class RealDoors:
     ) -> dict[str, Any]:
         return graph_door.ask(principal, question, explain=explain, model=model, behalf=behalf)
 
-    def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
-        return run_tools.invoke(caller, name, arguments)
+    def invoke(self, call: Call) -> ToolAnswer:
+        return tool_door.invoke(call)
 
     def remember(self, view: RunView, ask: session_memory.Ask) -> tuple[Message, ...]:
         return session_memory.remember(view, ask, budget_tokens=settings.SESSION_WINDOW_TOKENS)

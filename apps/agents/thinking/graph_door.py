@@ -1,6 +1,7 @@
 """Questions of runs to the graph, in words or in Cypher: answers as JSON, never larger than a tape keeps."""
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -25,7 +26,8 @@ def ask(
     PlatformError where the graph, or a model for it, cannot be asked.
     """
     if _CYPHER.match(question):
-        return _of_query(principal, question.strip(), explain=explain)
+        cancelled = None if behalf is None else behalf.cancelled
+        return _of_query(principal, question.strip(), explain=explain, cancelled=cancelled)
     answer = asking.ask(principal, question, model=model, explain=explain, behalf=behalf)
     said = asdict(answer)
     return said | {"parameters": queries.shown(said["parameters"])}
@@ -42,7 +44,9 @@ def bounded(answer: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _of_query(principal: Principal, cypher: str, *, explain: bool) -> dict[str, Any]:
+def _of_query(
+    principal: Principal, cypher: str, *, explain: bool, cancelled: Callable[[], bool] | None
+) -> dict[str, Any]:
     """The same for a query that the person wrote."""
     said: dict[str, Any] = {"question": cypher, "mode": "explain" if explain else "run", "source": "written"}
     try:
@@ -50,7 +54,7 @@ def _of_query(principal: Principal, cypher: str, *, explain: bool) -> dict[str, 
             explained = queries.explain(principal, cypher, {})
             passed, plan = explained.passed, explained.plan.text
             return said | {"cypher": passed.text, "parameters": queries.shown(passed.parameters), "plan": plan}
-        page = queries.run(principal, cypher, {}, limit=ROWS)
+        page = queries.run(principal, cypher, {}, limit=ROWS, cancelled=cancelled)
     except GateRefusal as refusal:
         why = {"stage": "validate", "layer": refusal.layer, "reason": refusal.message, "hint": refusal.hint}
         return said | {"cypher": cypher, "refused": True, "refusal": why}

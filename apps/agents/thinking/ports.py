@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 
-from apps.agents.thinking import tools as run_tools
+from apps.agents.phases import links
+from apps.agents.phases.links import LinkGuard
 from apps.agents.thinking.budgets import RunMeter
 from apps.agents.thinking.calls import Calls
 from apps.agents.thinking.doors import Doors, RealDoors
+from apps.agents.thinking.offering import Offer, changes, offered
 from apps.agents.thinking.tape import DatabaseTape, Tape
 from apps.agents.thinking.telling import Say, Teller
 from apps.agents.types import Ports, RunView
@@ -41,7 +43,8 @@ def ports_for(
     mode: Mode = "mask" if config is None else config.settings.pii_mode
     meter = RunMeter(view.run_id, view.tenant_id, view.budget)
     return build(
-        view, principal=principal, tape=tape, doors=RealDoors(), meter=meter, pii_mode=mode, deadline_s=deadline_s,
+        view, principal=principal, offer=offered(principal, view), tape=tape, doors=RealDoors(), meter=meter,
+        pii_mode=mode, deadline_s=deadline_s,
         report=report, say=say, checkpoint=checkpoint, cancelled=cancelled,
     )  # fmt: skip
 
@@ -50,6 +53,7 @@ def build(
     view: RunView,
     *,
     principal: Principal,
+    offer: Offer,
     tape: Tape,
     doors: Doors,
     meter: RunMeter | None,
@@ -62,16 +66,18 @@ def build(
 ) -> Ports:
     """Ports out of their parts. ``meter`` None: calls and time are not counted (a replay)."""
     key = digest_key(settings.SECRET_KEY, str(view.tenant_id))
-    tools = run_tools.offered(principal, view.intent.category if view.intent else None)
-    calls = Calls(view, principal, tape, doors, meter, deadline_s, checkpoint, cancelled)
+    hosts = frozenset(settings.ANSWER_LINK_HOSTS)
+    calls = Calls(view, principal, offer, tape, doors, meter, deadline_s, checkpoint, cancelled, hosts)
     return Ports(
         complete=calls.complete,
         ask_graph=calls.ask_graph,
         invoke_tool=calls.invoke_tool,
-        tools=tuple(tool.spec() for tool in tools),
-        writes=frozenset(tool.name for tool in tools if tool.effect == "write"),
+        tools=offer.specs(),
+        writes=offer.writing(),
+        changes=changes,
+        link_hosts=hosts,
         report=report,
-        say=Teller(say, StreamScrubber(pii_mode, key)),
+        say=Teller(say, StreamScrubber(pii_mode, key), LinkGuard(links.hosts_of(view.prompt) | hosts)),
         checkpoint=checkpoint,
         scrub=lambda value: scrub_json(value, pii_mode, key)[0],
         spent=calls.spent.total,

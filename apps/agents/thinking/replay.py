@@ -12,7 +12,7 @@ from typing import Any
 
 from apps.agents.phases.rights import principal_of
 from apps.agents.sessions.memory import Ask
-from apps.agents.thinking import tools as run_tools
+from apps.agents.thinking.offering import offered_by_code
 from apps.agents.thinking.ports import build
 from apps.agents.thinking.tape import Said, Taken, request_hash
 from apps.agents.thinking.telling import Say
@@ -20,6 +20,7 @@ from apps.agents.types import Ports, RunView, ToolAnswer
 from apps.graph.asking import OnBehalf
 from apps.identity.principal import Principal
 from apps.llm.types import CompletionRequest, CompletionResult, Message
+from apps.tools.calls import Call
 from kernel.pii.text import Mode
 
 DIFF_LINES = 60
@@ -91,7 +92,7 @@ class NobodyToAsk:
     ) -> dict[str, Any]:
         raise AssertionError("a replay asked the graph")
 
-    def invoke(self, caller: run_tools.Caller, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    def invoke(self, call: Call) -> ToolAnswer:
         raise AssertionError("a replay called a tool")
 
     def remember(self, view: RunView, ask: Ask) -> tuple[Message, ...]:
@@ -103,8 +104,10 @@ def replay_ports(
 ) -> Ports:
     """Ports that answer from a tape alone."""
     told = tuple(entry for entry in entries if entry.place == place)
+    principal = principal_of(view)
     return build(
-        view, principal=principal_of(view), tape=ReplayTape(place, told), doors=NobodyToAsk(), meter=None,
+        view, principal=principal, offer=offered_by_code(principal, view), tape=ReplayTape(place, told),
+        doors=NobodyToAsk(), meter=None,
         pii_mode=pii_mode, deadline_s=60.0, report=_ignore, say=say or _ignore, checkpoint=_ignore,
     )  # fmt: skip
 

@@ -31,7 +31,8 @@ SELECT request_hash, occurrence, answer::text AS answer, attempt, idempotency_ke
     answered_at IS NOT NULL AS is_answered
 FROM run_tape WHERE run_id = %(run)s AND place = %(place)s
 """
-# Whatever is there already stays, unless it is an intent without an answer, or an earlier attempt's failure.
+# Whatever is there already stays, unless it is an intent without an answer, or an earlier attempt's failure: that one
+# is asked again under a new key, which an intent writes first.
 KEEP: LiteralString = """
 INSERT INTO run_tape (tenant_id, run_id, request_hash, occurrence, kind, place, attempt, request, answer,
     idempotency_key, tokens, cost_nano_usd, asked_at, answered_at)
@@ -39,14 +40,16 @@ VALUES (%(tenant)s, %(run)s, %(hash)s, %(occurrence)s, %(kind)s, %(place)s, %(at
     %(answer)s::jsonb, %(key)s, %(tokens)s, %(cost)s, clock_timestamp(),
     CASE WHEN %(answer)s::jsonb IS NULL THEN NULL ELSE clock_timestamp() END)
 ON CONFLICT (run_id, request_hash, occurrence) DO UPDATE SET
-    (answer, attempt, tokens, cost_nano_usd, answered_at) = (SELECT
+    (answer, attempt, tokens, cost_nano_usd, answered_at, idempotency_key) = (SELECT
         CASE WHEN news THEN EXCLUDED.answer ELSE run_tape.answer END,
         CASE WHEN news THEN EXCLUDED.attempt ELSE run_tape.attempt END,
         CASE WHEN news THEN EXCLUDED.tokens ELSE run_tape.tokens END,
         CASE WHEN news THEN EXCLUDED.cost_nano_usd ELSE run_tape.cost_nano_usd END,
-        CASE WHEN news THEN EXCLUDED.answered_at ELSE run_tape.answered_at END
-    FROM (SELECT EXCLUDED.answer IS NOT NULL AND (run_tape.answered_at IS NULL
-        OR (run_tape.answer ? 'error' AND run_tape.attempt < EXCLUDED.attempt)) AS news) AS judged)
+        CASE WHEN news THEN EXCLUDED.answered_at ELSE run_tape.answered_at END,
+        CASE WHEN failed_before THEN EXCLUDED.idempotency_key ELSE run_tape.idempotency_key END
+    FROM (SELECT failed_before, failed_before OR (EXCLUDED.answer IS NOT NULL AND run_tape.answered_at IS NULL) AS news
+        FROM (SELECT COALESCE(run_tape.answer ? 'error', false) AND run_tape.attempt < EXCLUDED.attempt
+            AS failed_before) AS earlier) AS judged)
 RETURNING answer::text AS answer, idempotency_key
 """
 
@@ -130,6 +133,7 @@ class DatabaseTape:
         if found is not None and self._stands(found):
             return _taken(found["answer"], from_tape=True)
         number = sum(self._counts.values()) - 1
+        is_open = found is not None and not found["is_answered"]
         row: dict[str, Any] = {
             "tenant": self.tenant_id,
             "run": self.run_id,
@@ -140,10 +144,10 @@ class DatabaseTape:
             "attempt": self.attempt,
             "request": json_text(_bounded_request(request)),
             "key": found["idempotency_key"]
-            if found
+            if found is not None and is_open
             else f"{self.run_id}:{self.place.removeprefix('step ')}:{self.attempt}:{number}",
         }
-        if intent and found is None:
+        if intent and not is_open:
             kept = self._keep(row, None)
             if kept["answer"] is not None:  # somebody else was here and is done
                 return _taken(kept["answer"], from_tape=True)

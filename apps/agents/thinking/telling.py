@@ -2,16 +2,18 @@
 
 from collections.abc import Callable
 
+from apps.agents.phases.links import LinkGuard
 from kernel.pii.stream import StreamScrubber
 
 Say = Callable[[str], None]
 
 
 class Teller:
-    """The answer's listener, who hears no personal data however the text comes: whole, or piece by piece to its end."""
+    """The answer's listener, who hears no personal data and no address that nobody named, however the text comes:
+    whole, or piece by piece to its end."""
 
-    def __init__(self, say: Say, scrubber: StreamScrubber) -> None:
-        self._say, self._scrubber = say, scrubber
+    def __init__(self, say: Say, scrubber: StreamScrubber, guard: LinkGuard) -> None:
+        self._say, self._scrubber, self._guard = say, scrubber, guard
 
     def __call__(self, text: str) -> None:
         """A whole text."""
@@ -19,10 +21,12 @@ class Teller:
         self.end("")
 
     def piece(self, text: str) -> None:
-        if clean := self._scrubber.feed(text):
-            self._say(clean)
+        self._tell(self._guard.feed(self._scrubber.feed(text)))
 
     def end(self, rest: str) -> None:
         """The text's last piece, which may be empty."""
-        if clean := self._scrubber.feed(rest) + self._scrubber.flush():
+        self._tell(self._guard.feed(self._scrubber.feed(rest) + self._scrubber.flush()) + self._guard.flush())
+
+    def _tell(self, clean: str) -> None:
+        if clean:
             self._say(clean)

@@ -54,12 +54,12 @@ def test_a_tool_is_called_with_the_rights_of_the_one_who_asks_however_it_is_name
     auditor = make_principal(tenant, "auditor")
     ports = ports_of(make_view(auditor, "x"), auditor)
 
-    query = ports.invoke_tool("graph.query", {"cypher": "MATCH (n) RETURN n"})
+    query = ports.invoke_tool("graph.query", {"cypher": "MATCH (n) RETURN n"}, tainted=False)
     graph = ports.ask_graph("How many users are there?")
-    unknown = ports.invoke_tool("shell.exec", {"command": "id"})
-    misfit = ports.invoke_tool("system.time", {"zone": "CET"})
+    unknown = ports.invoke_tool("shell.exec", {"command": "id"}, tainted=False)
+    misfit = ports.invoke_tool("system.time", {"zone": "CET"}, tainted=False)
 
-    assert [tool.name for tool in ports.tools] == ["agent.history", "security.allowed_operations", "system.time"]
+    assert {tool.name for tool in ports.tools} == {"agent.history", "security.allowed_operations", "system.time"}
     assert (query.error or {})["code"] == "forbidden"
     assert "graph:read" in (query.error or {})["message"]
     assert graph["error"]["code"] == "forbidden"
@@ -72,8 +72,10 @@ def test_a_token_without_the_scope_and_an_agent_without_the_tool_take_it_away(pr
     narrowed = replace(principal, scopes=frozenset({"read", "write"}))
     agent = AgentSpec("a", 1, tools=("system.time",))
 
-    of_token = ports_of(make_view(narrowed, "x"), narrowed).invoke_tool("system.time", {})
-    of_agent = ports_of(make_view(principal, "x", agent=agent), principal).invoke_tool("graph.schema", {})
+    of_token = ports_of(make_view(narrowed, "x"), narrowed).invoke_tool("system.time", {}, tainted=False)
+    of_agent = ports_of(make_view(principal, "x", agent=agent), principal).invoke_tool(
+        "graph.schema", {}, tainted=False
+    )
 
     assert (of_token.error or {})["code"] == "forbidden"
     assert (of_agent.error or {})["code"] == "tool_not_allowed"
@@ -85,7 +87,7 @@ def test_the_gate_stands_before_every_query_of_a_tool(tenant: Tenant) -> None:
     ports = ports_of(make_view(admin, "x", intent=ADMIN), admin)
 
     answers = [
-        ports.invoke_tool("graph.query", {"cypher": cypher})
+        ports.invoke_tool("graph.query", {"cypher": cypher}, tainted=False)
         for cypher in ("MATCH (n) DETACH DELETE n", "CREATE (:Gene {id: 'x'})", "MATCH (n {tenant_id: 'x'}) RETURN n")
     ]
 
@@ -98,16 +100,19 @@ def test_a_note_is_written_once_although_its_step_is_done_again(principal: Princ
     session, _ = create_session(principal, fields={})
     view = make_view(principal, "Add a note to the session", session_id=session.id, intent=ADMIN)
 
-    first = ports_of(view, principal).invoke_tool("agent.note", {"text": "BRCA1 is done"})
+    first = ports_of(view, principal).invoke_tool("agent.note", {"text": "BRCA1 is done"}, tainted=False)
     (kept,) = tape_of(view)
     with tenant_scope(view.tenant_id):  # as if the worker had died before the answer was kept
         TapeEntry.objects.filter(id=kept.id).update(answer=None, answered_at=None)
-    second = ports_of(replace(view, attempt=2), principal).invoke_tool("agent.note", {"text": "BRCA1 is done"})
+    second = ports_of(replace(view, attempt=2), principal).invoke_tool(
+        "agent.note", {"text": "BRCA1 is done"}, tainted=False
+    )
 
     with tenant_scope(view.tenant_id):
         notes = list(SessionStep.objects.filter(session_id=session.id))
-    assert (first.result["was_there"], second.result["was_there"]) == (False, True)
-    assert [(note.message, note.idempotency_key) for note in notes] == [("BRCA1 is done", kept.idempotency_key)]
+    assert first.result == second.result
+    assert [note.message for note in notes] == ["BRCA1 is done"]
+    assert [row.idempotency_key for row in tape_of(view)] == [kept.idempotency_key]
 
 
 @pytest.mark.requirement("thinking:no-more-rights")
@@ -116,7 +121,7 @@ def test_a_run_that_was_not_asked_for_a_change_makes_none_whatever_a_model_calls
     view = make_view(principal, "Hello", session_id=session.id, intent=Intent("CHAT", 0.9, "x", "rules"))
     ports = ports_of(view, principal)
 
-    given = ports.invoke_tool("agent.note", {"text": "I was here"})
+    given = ports.invoke_tool("agent.note", {"text": "I was here"}, tainted=False)
 
     assert (given.ok, (given.error or {})["code"]) == (False, "not_asked_for")
     assert "agent.note" not in [tool.name for tool in ports.tools]

@@ -54,12 +54,12 @@ def test_a_run_makes_no_more_calls_than_it_may_whatever_the_place(principal: Pri
     first, second = ports_of(view, principal), ports_of(view, principal, "step 1")
 
     given = [
-        first.invoke_tool("system.time", {}),
-        second.invoke_tool("system.time", {}),
+        first.invoke_tool("system.time", {}, tainted=False),
+        second.invoke_tool("system.time", {}, tainted=False),
         second.ask_graph("How many users?"),
     ]
     with pytest.raises(BudgetExhausted) as refused:
-        second.invoke_tool("graph.schema", {})
+        second.invoke_tool("graph.schema", {}, tainted=False)
 
     assert [answer.ok for answer in given[:2]] == [True, True]
     assert (refused.value.code, refused.value.extra) == (
@@ -71,13 +71,13 @@ def test_a_run_makes_no_more_calls_than_it_may_whatever_the_place(principal: Pri
 @pytest.mark.requirement("budget:calls")
 def test_what_earlier_attempts_called_counts_and_what_the_tape_answers_does_not(principal: Principal) -> None:
     view = make_view(principal, "x", budget=Budget(tool_calls=2))
-    ports_of(view, principal).invoke_tool("system.time", {})
+    ports_of(view, principal).invoke_tool("system.time", {}, tainted=False)
     resumed = ports_of(replace(view, attempt=2), principal)
 
-    from_tape = resumed.invoke_tool("system.time", {})
-    second = resumed.invoke_tool("graph.schema", {})
+    from_tape = resumed.invoke_tool("system.time", {}, tainted=False)
+    second = resumed.invoke_tool("graph.schema", {}, tainted=False)
     with pytest.raises(BudgetExhausted):
-        resumed.invoke_tool("agent.history", {})
+        resumed.invoke_tool("agent.history", {}, tainted=False)
 
     assert (from_tape.ok, second.ok) == (True, True)
     assert [call["from_tape"] for call in resumed.spent().tools] == [True, False]
@@ -216,7 +216,7 @@ def test_the_time_of_finished_steps_counts_and_ends_calls_in_time(principal: Pri
     with pytest.raises(ModelFailed) as failed:
         ports_of(done, principal).complete(HELLO, purpose="chat")
     with pytest.raises(BudgetExhausted):
-        ports_of(run_step_of(view, latency_ms=600, index=1), principal).invoke_tool("system.time", {})
+        ports_of(run_step_of(view, latency_ms=600, index=1), principal).invoke_tool("system.time", {}, tainted=False)
 
     assert failed.value.code == "llm_timeout"
     assert time.monotonic() - began < 1.5

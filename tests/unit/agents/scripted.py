@@ -61,6 +61,8 @@ class Scripted:
     asked: list[tuple[str, tuple[Message, ...], dict[str, Any]]] = field(default_factory=list)
     questions: list[tuple[str, bool]] = field(default_factory=list)
     called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    tainted: list[bool] = field(default_factory=list)
+    link_hosts: frozenset[str] = frozenset()
     reports: list[tuple[str, str]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
     history: tuple[Message, ...] = ()
@@ -68,7 +70,8 @@ class Scripted:
     def ports(self) -> Ports:
         return Ports(
             complete=self._complete, ask_graph=self._ask_graph, invoke_tool=self._invoke, tools=self.tools,
-            writes=self.writes, report=lambda stage, message: self.reports.append((stage, message)),
+            writes=self.writes, changes=lambda name, arguments: name in self.writes,
+            link_hosts=self.link_hosts, report=lambda stage, message: self.reports.append((stage, message)),
             say=self.heard.append, checkpoint=lambda: None, scrub=lambda value: value, spent=Spent,
             history=lambda: self.history,
         )  # fmt: skip
@@ -88,8 +91,9 @@ class Scripted:
         self.questions.append((question, explain))
         return self.graph(question, explain)
 
-    def _invoke(self, name: str, arguments: Mapping[str, Any]) -> ToolAnswer:
+    def _invoke(self, name: str, arguments: Mapping[str, Any], *, tainted: bool) -> ToolAnswer:
         self.called.append((name, dict(arguments)))
+        self.tainted.append(tainted)
         return self.tool(name, arguments)
 
 
