@@ -39,8 +39,9 @@ _looked: dict[tuple[str, object], tuple[float, bool]] = {}  # (token, tenant) ->
 class Passage:
     """One stream's way through: what it may, and what its answer's headers say."""
 
-    def __init__(self, route: str, sent: dict[str, str], address: str) -> None:
+    def __init__(self, route: str, sent: dict[str, str], address: str, method: str = "GET") -> None:
         self.route = route
+        self.method = method
         self.sent = sent
         self.address = address
         self.headers: dict[str, str] = {}
@@ -54,20 +55,22 @@ class Passage:
         try:
             self.principal = self._identify(token)
             structlog.contextvars.bind_contextvars(tenant_id=str(self.principal.tenant_id))
-            decision = check_rate(self.principal, "GET", self.route, _known_config(self.principal))
+            decision = check_rate(self.principal, self.method, self.route, _known_config(self.principal))
             self.headers.update(decision.headers())
             if not decision.allowed:
                 raise decision.error()
             caller = self.principal = principal_for(self.principal, self.sent.get(HEADER.lower()))
             self.config = config_for(caller)
-            authorise(caller, "GET", self.route)
+            authorise(caller, self.method, self.route)
         except (UnauthenticatedError, ForbiddenError) as problem:
             reason = problem.reason if isinstance(problem, TokenRefusedError) else problem.code
             log.info("stream_refused", reason=reason, route=self.route)
-            note_refusal(self.principal, status=problem.http_status, reason=reason, method="GET", route=self.route)
+            note_refusal(
+                self.principal, status=problem.http_status, reason=reason, method=self.method, route=self.route
+            )
             raise
         if caller.home_tenant_id is not None:
-            note_acting(caller, method="GET", route=self.route)
+            note_acting(caller, method=self.method, route=self.route)
         return caller
 
     def _identify(self, token: str) -> Principal:
@@ -79,9 +82,10 @@ class Passage:
                 raise decision.error() from None
             raise
 
-    def clean(self, data: bytes) -> bytes:
-        """Layer 7, for one event."""
-        return scrub_event(data, principal=self.principal, config=self.config, route=self.route.lstrip("/"))
+    def clean(self, data: bytes, route: str | None = None) -> bytes:
+        """Layer 7, for one event. ``route``: what the route of that template exists to show stays."""
+        shown_as = self.route if route is None else route
+        return scrub_event(data, principal=self.principal, config=self.config, route=shown_as.lstrip("/"))
 
     async def still_open(self) -> bool:
         """Whether token, user and tenant are still good. What cannot be looked up right now is."""

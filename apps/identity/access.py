@@ -91,6 +91,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/admin/models/manifests/activations": {"POST": "models:update"},
     "/v1/admin/models/manifests/history": {"GET": "models:update"},
     "/v1/admin/models/manifests/rollbacks": {"POST": "models:update"},
+    # -- apps/mcp: who is in may ask; what it may call and read the tools' and resources' own rights say
+    "/mcp": {"POST": SIGNED_IN},
+    "/.well-known/oauth-protected-resource": {"GET": PUBLIC},
+    "/.well-known/oauth-protected-resource/mcp": {"GET": PUBLIC},
     # -- apps/audit
     "/v1/admin/audit": {"GET": "audit:read"},
     "/v1/admin/audit/export": {"GET": "audit:read"},

@@ -1,1 +1,1 @@
-"""The MCP door at /mcp: the official SDK, the same tools, the same rights, plus resources and prompts."""
+"""The door for models: the Model Context Protocol over streamable HTTP (/mcp) and standard input (docs/mcp.md)."""

@@ -1,4 +1,4 @@
-"""ASGI: the streams (SSE and websocket) and, for a one-process run, all of Django."""
+"""ASGI: the streams (SSE and websocket), /mcp and, for a one-process run, all of Django."""
 
 import os
 
@@ -12,13 +12,17 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from apps.agents.routing import RUN_STREAMS  # noqa: E402
 from apps.edge.body_limit import BodyLimit  # noqa: E402
+from apps.edge.mcp_gate import McpGate  # noqa: E402
 from apps.edge.stream_gate import StreamGate  # noqa: E402
 from apps.jobs.routing import JOB_STREAMS, websocket_routes, with_streams  # noqa: E402
+from apps.mcp.application import McpApplication  # noqa: E402
 
 STREAMS = (JOB_STREAMS, RUN_STREAMS)
+mcp_application = McpApplication()
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(with_streams(django_application, StreamGate, STREAMS)),
+        "http": BodyLimit(McpGate(mcp_application, with_streams(django_application, StreamGate, STREAMS))),
         "websocket": websocket_routes(StreamGate, STREAMS),
+        "lifespan": mcp_application.lifespan,
     }
 )

@@ -93,7 +93,7 @@ def main() -> None:
             loop="uvloop",
             http=BoundedHeaders,
             ws="websockets-sansio",
-            lifespan="off",
+            lifespan="on",  # /mcp runs between its start and its end
             access_log=False,
             log_config=None,
             log_level="warning",

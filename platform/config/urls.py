@@ -12,6 +12,7 @@ urlpatterns = [
     path("", include("apps.tenancy.urls")),  # /v1/tenants, /v1/admin/tenants
     path("", include("apps.audit.urls")),  # /v1/admin/audit
     path("", include("apps.identity.urls")),  # /v1/auth, /oidc
+    path("", include("apps.mcp.urls")),  # /.well-known/oauth-protected-resource, /mcp
     path("", include("apps.backoffice.urls")),  # /admin
     path("", include("apps.ops.urls")),  # /v1/, /v1/health, /metrics, docs
 ]

@@ -14,6 +14,7 @@ from config.settings.identity import *  # noqa: F403
 from config.settings.limits import *  # noqa: F403
 from config.settings.limits import DB_POOL_MAX_CONNECTIONS, DB_POOL_WAIT_S
 from config.settings.llm import *  # noqa: F403
+from config.settings.mcp import *  # noqa: F403
 from config.settings.middleware import MIDDLEWARE  # noqa: F401
 from config.settings.observability import *  # noqa: F403
 from config.settings.rate_limits import *  # noqa: F403
@@ -59,6 +60,7 @@ INSTALLED_APPS = [
     "apps.agents",
     "apps.ops",
     "apps.toolbox",
+    "apps.mcp",
     "apps.backoffice",
 ]
 ROOT_URLCONF = "config.urls"
