@@ -28,6 +28,10 @@ class RecordError(ValueError):
         self.record = record
 
 
+class UntrustedError(RecordError):
+    """A record after which the rest of a file is not looked at: its headings are none, or it is another tenant's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """``kind``: the label beside ``label``, as Blast beside Task; None without. ``properties``: no tenant_id, uid."""
@@ -98,15 +102,15 @@ def _checked(properties: Mapping[str, Any], known: Mapping[str, Property], of: s
             raise RecordError(f"{name} is the platform's to set, not a property")
         if name not in known:
             raise RecordError(f"{of} has no property {_shown(name)}")
-    given = {name: _value(known[name], value) for name, value in properties.items() if value is not None}
+    given = {name: checked_value(known[name], value) for name, value in properties.items() if value is not None}
     missing = sorted(name for name, one in known.items() if not one.may_miss and name not in given)
     if missing:
         raise RecordError(f"{of} needs {', '.join(missing)}")
     return given
 
 
-def _value(known: Property, value: Any) -> Any:
-    """The value when it is of the property's type. Values beyond the known ones (``Property.values``) are taken."""
+def checked_value(known: Property, value: Any) -> Any:
+    """The value when it is of the property's type, or RecordError. Values beyond the known ones are taken."""
     fits = {
         "text": isinstance(value, str),
         "integer": isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63,

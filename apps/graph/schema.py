@@ -16,7 +16,8 @@ UID = "uid"
 class Property:
     """``date`` is text like 2024-05-31, ``time`` like 2024-05-31T08:00:00Z (UTC): both sort as text; ``texts`` a list.
 
-    ``values``: all there are, where they are few. ``may_miss``: absent on some nodes.
+    ``values``: all there are, where they are few; with ``others`` only the usual ones. ``may_miss``: absent on some
+    nodes.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Property:
     about: str
     values: tuple[str, ...] = ()
     may_miss: bool = False
+    others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class RelationshipType:
     properties: tuple[Property, ...] = ()
 
 
-def _text(name: str, about: str, *values: str, may_miss: bool = False) -> Property:
-    return Property(name, "text", about, values, may_miss)
+def _text(name: str, about: str, *values: str, may_miss: bool = False, others: bool = False) -> Property:
+    return Property(name, "text", about, values, may_miss, others)
 
 
 STATUSES = ("queued", "running", "completed", "failed", "cancelled")
@@ -80,7 +82,7 @@ LABELS: tuple[Label, ...] = (
         _text("email", "Address", may_miss=True),
     )),
     Label("Institution", "Where people work", "id", "name", (
-        _text("id", "Identifier"), _text("name", "Name"), _text("country", "Country", *COUNTRIES),
+        _text("id", "Identifier"), _text("name", "Name"), _text("country", "Country", *COUNTRIES, others=True),
         _text("type", "Kind of institution", *INSTITUTION_TYPES),
     )),
     Label("Task", "A piece of work that a user had run", "task_id", "task_id", (
@@ -97,10 +99,11 @@ LABELS: tuple[Label, ...] = (
             _text("dbtype", "Kind of sequences", "nucl", "prot"),
         )),
         Label("SearchbyTaxon", "A search of sequences by taxon", "task_id", "task_id", (
-            _text("taxon", "Name of the taxon", *ORGANISMS), Property("taxon_id", "integer", "Number of the taxon"),
+            _text("taxon", "Name of the taxon", *ORGANISMS, others=True),
+            Property("taxon_id", "integer", "Number of the taxon"),
         )),
         Label("Bold", "An identification at BOLD, the barcode of life", "task_id", "task_id", (
-            _text("marker", "Marker gene", "COI-5P", "ITS", "matK", "rbcL"),
+            _text("marker", "Marker gene", "COI-5P", "ITS", "matK", "rbcL", others=True),
         )),
         Label("Command", "A command line", "task_id", "task_id", (
             _text("command", "The command"), Property("exit_code", "integer", "Its exit code", may_miss=True),
@@ -109,7 +112,7 @@ LABELS: tuple[Label, ...] = (
     Label("File", "A file that tasks read or wrote", "file_id", "user_filename", (
         _text("file_id", "Identifier"), _text("user_filename", "The name that its owner gave it"),
         Property("size", "integer", "Bytes"), _text("extension", "Ending of the name", "fasta", "fa", "xml", "nsq",
-                                                    "psq", "txt", "csv", "log"),
+                                                    "psq", "txt", "csv", "log", others=True),
         _text("bucket_name", "Where it is stored"),
     ), (
         Label("Fasta", "Sequences", "file_id", "user_filename", (
@@ -125,13 +128,13 @@ LABELS: tuple[Label, ...] = (
         _text("version", "Version, as 1.2"),
     )),
     Label("Sample", "Biological material", "id", "name", (
-        _text("id", "Identifier"), _text("name", "Name"), _text("organism", "Species", *ORGANISMS),
-        _text("tissue", "Tissue", *TISSUES, may_miss=True),
+        _text("id", "Identifier"), _text("name", "Name"), _text("organism", "Species", *ORGANISMS, others=True),
+        _text("tissue", "Tissue", *TISSUES, may_miss=True, others=True),
     )),
     Label("Experiment", "An experiment", "id", "name", (
         _text("id", "Identifier"), _text("name", "Name"),
         _text("protocol", "Protocol", "RNA-seq", "ChIP-seq", "WGS", "16S amplicon", "mass spectrometry",
-              "single-cell RNA-seq"),
+              "single-cell RNA-seq", others=True),
         Property("date", "date", "The day it was made"),
     )),
     Label("Publication", "An article", "id", "title", (
@@ -140,7 +143,7 @@ LABELS: tuple[Label, ...] = (
     )),
     Label("Gene", "A gene", "id", "symbol", (
         _text("id", "Identifier"), _text("symbol", "Symbol, as TP53"), _text("name", "Full name"),
-        _text("chromosome", "Chromosome", *CHROMOSOMES),
+        _text("chromosome", "Chromosome", *CHROMOSOMES, others=True),
     )),
     Label("Protein", "A protein", "id", "name", (
         _text("id", "Identifier"), _text("name", "Name"), _text("sequence", "Amino acids, one letter each"),
@@ -151,14 +154,14 @@ LABELS: tuple[Label, ...] = (
     )),
     Label("Tool", "A program", "id", "name", (
         _text("id", "Identifier"), _text("name", "Name"), _text("version", "Version"),
-        _text("type", "Kind of program", *TOOL_TYPES),
+        _text("type", "Kind of program", *TOOL_TYPES, others=True),
     )),
     Label("Workflow", "Steps that belong together", "id", "name", (
         _text("id", "Identifier"), _text("name", "Name"), Property("steps", "integer", "How many steps"),
         Property("inputs", "texts", "What it reads"),
     )),
     Label("Result", "What an analysis found", "id", "id", (
-        _text("id", "Identifier"), _text("type", "Kind of result", *RESULT_TYPES),
+        _text("id", "Identifier"), _text("type", "Kind of result", *RESULT_TYPES, others=True),
         _text("metrics", "Numbers, as a JSON object in text"), Property("timestamp", "time", "When it was found"),
         Property("score", "decimal", "Its quality, 0 to 1", may_miss=True),
     )),
@@ -166,8 +169,8 @@ LABELS: tuple[Label, ...] = (
 
 RELATIONSHIPS: tuple[RelationshipType, ...] = (
     RelationshipType("WORKS_AT", "User", "Institution", "A user works at an institution", (
-        Property("since", "integer", "First year"), _text("role", "Position", *ROLES),
-        _text("department", "Department", *DEPARTMENTS),
+        Property("since", "integer", "First year"), _text("role", "Position", *ROLES, others=True),
+        _text("department", "Department", *DEPARTMENTS, others=True),
     )),
     RelationshipType("RUNS", "User", "Task", "A user had a task run"),
     RelationshipType("INPUT", "File", "Task", "A task read a file"),

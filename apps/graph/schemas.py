@@ -241,6 +241,7 @@ class PropertyOut(BaseModel):
     about: str
     values: list[str]
     may_miss: bool
+    others: bool = Field(description="Whether values beyond these may stand there.")
 
 
 class LabelOut(BaseModel):

@@ -185,7 +185,7 @@ class SchemaOut(ToolOutput):
     )
     relationships: list[dict[str, Any]] = Field(description="{type, source, target, about, count, properties}")
     properties: list[dict[str, Any]] = Field(
-        description="{of, name, type, about, values, may_miss}; `of` is a label, a kind or a relationship type."
+        description="{of, name, type, about, values, others, may_miss}; `of` is a label, a kind or a relationship type."
     )
     node_count: int | None
     relationship_count: int | None

@@ -34,6 +34,10 @@ GATE: dict[str, tuple[str, str]] = {
         "The proof of isolation turns red when a part of the gate is missing.",
     ),
     "gate:runs": ("issue 5", "What the gate lets through is what a real server answers rightly."),
+    "gate:fits-schema": (
+        "SPEC 9.3",
+        "A change writes only what the schema has: types, values, directions, and all that may not be missing.",
+    ),
     "gate:changes": (
         "SPEC 2.3",
         "A change is bound to the tenant like a query, and makes only what is the tenant's.",

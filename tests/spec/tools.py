@@ -55,4 +55,13 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "A caller learns who it is and what it may do; others' rights and the audit log only who has the right.",
     ),
+    "tools:crud": (
+        "SPEC 8",
+        "crud.* changes single nodes and relationships through the gate, with the schema's names and types alone.",
+    ),
+    "tools:analytics": (
+        "SPEC 8",
+        "analytics.* answers structured questions with numbers and charts that render, through the gate.",
+    ),
+    "tools:viz": ("SPEC 8", "viz.render draws what it is given; labels are text whatever is in them (attack 64)."),
 }

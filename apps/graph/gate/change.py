@@ -14,14 +14,14 @@ from apps.graph.cypher.errors import CypherSyntaxError
 from apps.graph.cypher.parser import parse_change
 from apps.graph.cypher.printer import print_change, print_statement
 from apps.graph.cypher.walk import walk
-from apps.graph.gate import deadline, depth, parameters, readonly, rows, scope, syntax, tenant, vocabulary
+from apps.graph.gate import deadline, depth, fitting, parameters, readonly, rows, scope, syntax, tenant, vocabulary
 from apps.graph.gate.check import Layer, new_draft, through, used_parameters
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.expressions import Env
 from apps.graph.gate.limits import DEFAULTS, Limits
 from apps.graph.gate.verdict import GateRefusal, LayerName, PassedChange
-from apps.graph.gate.written import UID_PARAMETER, Writes, changed_names, check_names, known_after, own_writes
-from apps.graph.uids import TENANT_DIGITS, uid_for
+from apps.graph.gate.written import NEW_UID, UID_PARAMETER, Writes, changed_names, check_names, known_after, own_writes
+from apps.graph.uids import TENANT_DIGITS, is_of_tenant, uid_for
 
 ROWS = "rows"
 
@@ -34,18 +34,23 @@ def inspect_change(
     limits: Limits = DEFAULTS,
     dialect: str = "opencypher",
     timeout_s: float | None = None,
+    new_uid: str | None = None,
 ) -> PassedChange:
     """What may run once it is confirmed, or GateRefusal. Pure; nothing is sent.
 
-    The same text gives the same ``text`` and ``sha256`` every time.
+    The same text gives the same ``text`` and ``sha256`` every time. ``new_uid``: of the node that the text makes, where
+    it makes one and the platform wants to find it again; without it a uid by chance. ValueError when it is not the
+    tenant's.
     """
-    inspected = _Change(limits)
+    if new_uid is not None and not is_of_tenant(tenant_id, new_uid):
+        raise ValueError("new_uid is not one of this tenant's")
+    inspected = _Change(limits, NEW_UID if new_uid is None else tree.Param(UID_PARAMETER))
     draft = new_draft(text, given, tenant_id, limits, dialect, None, timeout_s)
     draft, reports = through(inspected.layers(), draft)
     change = inspected.change
     printed = print_change(change, dialect)  # type: ignore[arg-type]
     beginning = uid_for(tenant_id, "")[: TENANT_DIGITS + 1]
-    held = replace(draft, parameters={**draft.parameters, UID_PARAMETER: beginning})
+    held = replace(draft, parameters={**draft.parameters, UID_PARAMETER: new_uid or beginning})
     return PassedChange(
         text=printed,
         count_text=print_statement(inspected.counting, dialect),  # type: ignore[arg-type]
@@ -61,8 +66,9 @@ def inspect_change(
 class _Change:
     """The change on its way through the layers. The draft's tree is the reading part, with what it leaves known."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, new_uid: tree.Expr) -> None:
         self.limits = limits
+        self.new_uid = new_uid
         self.change = changes.Change((), ())
         self.counting = tree.Query(())
         self.known: Env = {}
@@ -104,12 +110,13 @@ class _Change:
         if any(isinstance(part, tree.Path) and part.shortest for part in walk(self.change)):
             raise GateRefusal("tenant", "A change cannot look for shortest paths.", "Find the nodes by uid first.")
         check_names(self.change.writing, self.known, draft.parameters)
+        fitting.check(self.change.reading, self.change.writing, draft.parameters)
         changed = changed_names(self.change.writing, self.known)
         self.counting = tenant.bind(_counting(self.change.reading, changed), draft)
         clauses = self.counting.branches[0].clauses
         reading = tuple(one for one in clauses if isinstance(one, tree.Match | tree.Unwind | tree.With))
         returning = tenant.bind(self.change.returning, draft) if self.change.returning is not None else None
-        writes: Writes = own_writes(self.change.writing, lambda part: tenant.bind(part, draft))
+        writes: Writes = own_writes(self.change.writing, lambda part: tenant.bind(part, draft), self.new_uid)
         self.change = changes.Change(reading, writes.clauses, returning)
         patterns = tenant.prove(walk(self.counting)) + (tenant.prove(walk(returning)) if returning is not None else 0)
         return draft, f"{patterns} nodes and relationships are bound to the tenant, {writes.made} are made its own."

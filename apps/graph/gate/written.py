@@ -100,7 +100,9 @@ def changed_names(writing: tuple[changes.Writing, ...], env: Env) -> list[str]:
     return [name for name in names if name not in made]
 
 
-def own_writes(writing: tuple[changes.Writing, ...], bind: Callable[[Any], Any]) -> Writes:
+def own_writes(
+    writing: tuple[changes.Writing, ...], bind: Callable[[Any], Any], new_uid: tree.Expr = NEW_UID
+) -> Writes:
     """The clauses with the tenant, and a uid, in all that they make. ``bind`` binds the patterns in an expression."""
     made, known, clauses = 0, set[str](), list[changes.Writing]()
     numbers = count(1)
@@ -114,7 +116,7 @@ def own_writes(writing: tuple[changes.Writing, ...], bind: Callable[[Any], Any])
                 continue
             made += 1
             entries = _bound_entries(node.properties, bind)
-            added = ((schema.UID, NEW_UID),) if uid else ()
+            added = ((schema.UID, new_uid),) if uid else ()
             nodes.append(replace(node, properties=tree.MapOf(((schema.TENANT, OWN), *added, *entries))))
             known.update([node.variable] if node.variable else [])
         made += len(path.rels)
@@ -134,7 +136,7 @@ def own_writes(writing: tuple[changes.Writing, ...], bind: Callable[[Any], Any])
                 )
                 path = replace(path, nodes=nodes)
                 new = [node.variable for node in nodes if node.labels and node.variable not in known]
-                uids = tuple(changes.Assignment(name, schema.UID, NEW_UID) for name in new if name)
+                uids = tuple(changes.Assignment(name, schema.UID, new_uid) for name in new if name)
                 on_create = (*uids, *(_bound(one, bind) for one in clause.on_create))
                 on_match = tuple(_bound(one, bind) for one in clause.on_match)
                 clauses.append(changes.Merge(own_path(path, uid=False), on_create, on_match))

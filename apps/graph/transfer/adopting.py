@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from apps.graph.loading import find_uids
-from apps.graph.records import Edge, Node, Record, RecordError, checked_edge, checked_node
+from apps.graph.records import Edge, Node, Record, UntrustedError, checked_edge, checked_node
 from apps.graph.schema import TENANT, relationship_named
 from apps.graph.transfer.formats import Raw, RawNode
 from apps.graph.uids import is_of_tenant, uid_for
@@ -19,7 +19,7 @@ def checked(raw: Raw, tenant_id: UUID) -> Record:
     """The record, still under the file's uids. RecordError: the schema does not know it, or it is another tenant's."""
     properties = dict(raw.properties)
     if TENANT in properties and properties.pop(TENANT) != str(tenant_id):
-        raise RecordError("it says that it belongs to another tenant")
+        raise UntrustedError("it says that it belongs to another tenant")
     if isinstance(raw, RawNode):
         return checked_node(raw.labels, raw.uid, properties)
     return checked_edge(raw.type, raw.start, raw.end, properties)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from apps.graph.records import Node, Record, RecordError
+from apps.graph.records import Node, Record, RecordError, UntrustedError
 from apps.graph.schema import TENANT, Property
 from apps.graph.transfer.formats import Format, Raw, RawEdge, RawNode
 from apps.graph.transfer.sections import Section
@@ -97,7 +97,7 @@ def _cell(value: Any) -> str:
 def _check_heading(names: list[str], section: Section) -> None:
     needed = {"uid:ID", ":LABEL"} if section.is_nodes else {":START_ID", ":END_ID", ":TYPE"}
     if not needed <= set(names) or len(set(names)) != len(names):
-        raise RecordError(f"the headings must name {', '.join(sorted(needed))}, and none twice")
+        raise UntrustedError(f"the headings must name {', '.join(sorted(needed))}, and none twice")
 
 
 def _record(row: dict[str, str], section: Section) -> Raw:
@@ -106,7 +106,7 @@ def _record(row: dict[str, str], section: Section) -> Raw:
     for heading, cell in row.items():
         name, _, _ = heading.partition(":")
         if name and heading != "uid:ID" and cell != "":
-            properties[name] = _plain(cell) if name == TENANT else _value(known.get(name), name, cell)
+            properties[name] = _plain(cell) if name == TENANT else value_of(known.get(name), name, cell)
     if section.is_nodes:
         return RawNode(row[":LABEL"].split(";"), _plain(row["uid:ID"]), properties)
     if row[":TYPE"] != section.name:
@@ -118,7 +118,8 @@ def _plain(cell: str) -> str:
     return cell[1:] if cell.startswith("\\") else cell
 
 
-def _value(known: Property | None, name: str, cell: str) -> Any:
+def value_of(known: Property | None, name: str, cell: str) -> Any:
+    """What a cell says, by the property's type; RecordError."""
     if known is None:
         raise RecordError(f"{section_word(name)} is not a property here")
     try:

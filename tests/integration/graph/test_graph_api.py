@@ -272,7 +272,10 @@ def test_a_confirmation_is_for_one_change_of_one_person_for_some_minutes(
 @pytest.mark.requirement("graph:changes")
 def test_a_change_that_would_by_now_touch_something_else_is_not_made(caller: Callable[[str], Api]) -> None:
     admin = caller("admin")
-    change: dict[str, Any] = {"cypher": "MATCH (g:Gene) SET g.chromosome = $x", "parameters": {"x": 1}}
+    change: dict[str, Any] = {
+        "cypher": "MATCH (g:Gene) WHERE $x = $x SET g.chromosome = '2'",
+        "parameters": {"x": 1},
+    }
     more = {"cypher": "CREATE (g:Gene {id: 'gene-more', symbol: 'ABC1', name: 'more', chromosome: '1'})"}
 
     token = ask(admin, "changes", **change).json["confirmation_token"]

@@ -39,7 +39,7 @@ def test_what_is_changed_was_found_inside_the_tenant() -> None:
 
 @pytest.mark.requirement("gate:changes")
 def test_what_is_made_gets_the_tenant_and_a_uid() -> None:
-    change = passed("MATCH (u:User {user_id: '1'}) CREATE (u)-[:RUNS]->(t:Task {task_id: 'x'})")
+    change = passed("MATCH (u:User {user_id: '1'}) CREATE (u)-[:RUNS]->(t:Task {task_id: 'x', status: 'queued'})")
 
     assert f"CREATE (u)-[:RUNS {{{T}}}]->(t:Task {{{T}, uid: $__uid + " in change.text
     assert change.parameters["__tenant"] == TENANT
@@ -48,17 +48,22 @@ def test_what_is_made_gets_the_tenant_and_a_uid() -> None:
 
 @pytest.mark.requirement("gate:changes")
 def test_merge_looks_for_the_tenants_own_and_gives_a_uid_to_what_is_new() -> None:
-    text = passed("MERGE (g:Gene {id: $id}) ON CREATE SET g.name = 'n' ON MATCH SET g.symbol = 's'", {"id": "1"}).text
+    text = passed(
+        "MERGE (g:Gene {id: $id}) ON CREATE SET g += {symbol: 'a', name: 'n', chromosome: '1'} "
+        "ON MATCH SET g.symbol = 's'",
+        {"id": "1"},
+    ).text
 
     assert text.startswith(f"MERGE (g:Gene {{{T}, id: $id}}) ON CREATE SET g.uid = $__uid + ")
-    assert text.endswith("g.name = 'n' ON MATCH SET g.symbol = 's'")
+    assert text.endswith("g += {symbol: 'a', name: 'n', chromosome: '1'} ON MATCH SET g.symbol = 's'")
 
 
 @pytest.mark.requirement("gate:changes")
 def test_merge_of_a_relationship_is_bound() -> None:
-    text = passed("MATCH (u:User), (i:Institution) WHERE u.uid = i.uid MERGE (u)-[:WORKS_AT {since: 2020}]->(i)").text
+    text = passed("MATCH (u:User), (i:Institution) WHERE u.uid = i.uid MERGE (u)-[r:WORKS_AT {since: 2020}]->(i) "
+                  "ON CREATE SET r += {role: 'postdoc', department: 'Ecology'}").text  # fmt: skip
 
-    assert text.endswith(f"MERGE (u)-[:WORKS_AT {{{T}, since: 2020}}]->(i)")
+    assert f"MERGE (u)-[r:WORKS_AT {{{T}, since: 2020}}]->(i)" in text
 
 
 @pytest.mark.requirement("gate:changes")
@@ -140,7 +145,7 @@ def test_the_other_layers_stand_before_changes_too(layer: str, text: str) -> Non
     [
         ("MATCH (t:Task)<-[r:RUNS]-() DELETE r, t", f"MATCH (t:Task {{{T}}})<-[r:RUNS {{{T}}}]-({{{T}}}) "
          "RETURN count(*) AS rows, count(DISTINCT r) AS r, count(DISTINCT t) AS t"),
-        ("CREATE (t:Task {task_id: 'x'})", "RETURN 1 AS rows"),
+        ("CREATE (t:Task {task_id: 'x', status: 'queued'})", "RETURN 1 AS rows"),
         ("UNWIND [1, 2] AS x CREATE (t:Task {task_id: 'x'}) SET t.status = 'queued'",
          "UNWIND [1, 2] AS x RETURN count(*) AS rows"),
         ("MATCH (u:User) SET u.email = 'x' REMOVE u.email",
@@ -156,7 +161,7 @@ def test_a_query_counts_what_would_change_and_changes_nothing(text: str, count: 
 
 @pytest.mark.requirement("gate:counts")
 def test_the_same_change_is_the_same_text_every_time() -> None:
-    text = "CREATE (t:Task {task_id: 'x'}) RETURN t.uid"
+    text = "CREATE (t:Task {task_id: 'x', status: 'queued'}) RETURN t.uid"
 
     assert passed(text).sha256 == passed(text).sha256
     assert passed(text).text == passed(text).text
