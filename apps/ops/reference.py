@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from apps.identity import access, rbac, scopes
 from apps.llm import gauges
 from apps.ops.reference_events import events_text
+from apps.ops.reference_tools import tools_text
 from kernel import errors, metrics, redis_keys
 
 HEAD = "<!-- Made by `make docs` from {source}. Do not edit. -->\n\n"
@@ -168,6 +169,11 @@ def events_page() -> str:
     return events_text(HEAD.format(source="apps/jobs/event_types.py and apps/agents/runs/event_types.py"), _table)
 
 
+def tools_page() -> str:
+    """Every tool."""
+    return tools_text(HEAD.format(source="apps/toolbox/"), _table)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "redis-keys.md": redis_key_page,
     "settings.md": settings_page,
@@ -175,4 +181,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors_page,
     "rbac.md": rbac_page,
     "events.md": events_page,
+    "tools.md": tools_page,
 }

@@ -6,6 +6,15 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 3, 8",
         "A caller lists, reads and calls over REST the tools that it may call, and no others; history, batch, keys.",
     ),
+    "tools:jobs": (
+        "SPEC 5, 8",
+        "A call that takes long is a job: asked about when it is posted, made once, with progress, stopped with it.",
+    ),
+    "tools:approvals": (
+        "R31",
+        "Who approves a call sees all of it, decides once, and the very call that was seen is made once.",
+    ),
+    "tools:examples": ("SPEC 8", "The example of every tool works, and gives what its output schema says."),
     "tools:pipeline": (
         "SPEC 8",
         "Every call passes resolve, schema, policy, budget and approval, execute, output, audit.",
