@@ -12,12 +12,14 @@ from kernel.errors import PlatformError
 
 class CompletionError(PlatformError):
     """No answer. ``kind`` is the failure that decided, ``attempts`` what was tried, ``partial`` the text that came
-    before a stream broke: never an answer."""
+    before a stream broke: never an answer. ``tokens`` and ``nano_usd``: what it took all the same."""
 
     code, http_status, title, retryable = "llm_unavailable", 503, "Model Unavailable", True
     kind: FailureKind
     attempts: tuple[Attempt, ...] = ()
     partial = ""
+    tokens = 0
+    nano_usd = 0
 
 
 class CompletionTimeout(CompletionError):

@@ -10,7 +10,7 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -51,7 +51,7 @@ class Stub:
     def __init__(self) -> None:
         self.seen = Seen()
         self.url = ""
-        self.scripted: dict[str, Reply] = {}  # by model, before what its name says
+        self.scripted: dict[str, Reply | Callable[[Ask], Reply]] = {}  # by model, before what its name says
         self.pull_steps = wires.pull_steps()
         self.refuses_max_tokens: set[str] = set()  # models, as those that reason do
         self.pulled: set[str] = set()
@@ -101,7 +101,8 @@ class Stub:
         self.seen.by_model[model] += 1
         if model in self.refuses_max_tokens and "max_tokens" in body:
             return await exchange.whole(400, wire.error(MAX_TOKENS_REFUSED, "unsupported_parameter"))
-        reply = self.scripted.get(model) or reply_to(Ask(model, body, self.seen.by_model[model]))
+        answer, ask = self.scripted.get(model) or reply_to, Ask(model, body, self.seen.by_model[model])
+        reply = answer if isinstance(answer, Reply) else answer(ask)
         return await self._model(exchange, wire, model, reply, streaming=wire.wants_stream(body))
 
     async def _upkeep(self, exchange: "Exchange", wire: wires.Wire, path: str, body: dict[str, Any]) -> bool:
@@ -114,7 +115,7 @@ class Stub:
             self.pulled.add(model)
             return await exchange.pieces(wire.stream_type, wires.ndjson(self.pull_steps))
         if path.startswith("/api/generate"):
-            self.loaded.add(str(body.get("model", "")))
+            (self.loaded.discard if body.get("keep_alive") == 0 else self.loaded.add)(str(body.get("model", "")))
             return await exchange.whole(200, {"model": body.get("model"), "response": "", "done": True})
         return await exchange.whole(200, wires.listing(path, sorted(self.pulled), sorted(self.loaded)))
 

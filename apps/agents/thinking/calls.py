@@ -90,6 +90,10 @@ class Calls:
                 result = self.doors.complete(timed, hear if hearer is not None else None)
             except UnavailableError:
                 raise  # the books cannot be written: nothing to remember
+            except CompletionError as error:
+                spent = {"tokens": error.tokens, "nano_usd": error.nano_usd}
+                said = self._failure(error) | ({"spent": spent} if error.tokens else {})
+                return Said(None, said, error.tokens, error.nano_usd)
             except PlatformError as error:
                 return Said(error=self._failure(error))
             return Said(to_json(result), None, result.usage.total_tokens, result.cost.nano_usd)

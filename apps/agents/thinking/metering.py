@@ -39,9 +39,13 @@ class Meter:
         )
 
     def model_failed(self, purpose: str, taken: Taken) -> None:
+        spent = (taken.error or {}).get("spent") or {"tokens": 0, "nano_usd": 0}
+        self._tokens += spent["tokens"]
+        self._cost += spent["nano_usd"]
         self._llm.append(
             {"model": None, "provider": None, "purpose": purpose, "latency_ms": None, "success": False,
-             "input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "cost_usd": 0.0, "error": taken.error,
+             "input_tokens": 0, "output_tokens": 0, "total_tokens": spent["tokens"],
+             "cost_usd": spent["nano_usd"] / NANO_USD, "error": taken.error,
              "from_tape": taken.from_tape}
         )  # fmt: skip
 

@@ -33,6 +33,7 @@ class Course:
         self.call_id = uuid4()
         self.progress = Progress(request, streaming)
         self.failures: list[ProviderFailure] = []
+        self.lost: list[tuple[int, int]] = []  # tokens and nano-dollars of candidates that gave no answer
         self._result: CompletionResult | None = None
 
     @property
@@ -64,7 +65,9 @@ class Course:
                     return
         finally:
             observed.call(first_choice, progress.attempts, self._result, progress.elapsed_ms(), status=status)
-        raise gave_up(self.failures, progress.attempts, call_id=self.call_id, partial="".join(progress.shown))
+        error = gave_up(self.failures, progress.attempts, call_id=self.call_id, partial="".join(progress.shown))
+        error.tokens, error.nano_usd = (sum(column) for column in zip(*self.lost, strict=True)) if self.lost else (0, 0)
+        raise error
 
     def _check(self) -> None:
         if not self.request.messages:
@@ -113,6 +116,8 @@ class Course:
             raise
         finally:
             cost = pricing.cost_of(bill.usage, price)
+            if bill.outcome != "ok":
+                self.lost.append((bill.usage.total_tokens, cost.nano_usd))
             tries, latency_ms = len(progress.attempts) - tries_before, progress.elapsed_ms()
             afterwards.do(partial(_settle, self.call_id, hold, bill, cost, tries, latency_ms))
         self._result = CompletionResult(

@@ -21,6 +21,7 @@ from apps.llm.types import Message
 from apps.tenancy.services import change_tenant
 from devkit.llm_stub import Stub, running_stub
 from kernel.tenant_context import tenant_scope
+from tests.clients import wait_for
 from tests.integration.runs.driving import Driven, drive, keep_step, make_view, real_ports, tape_of
 from tests.llm_factories import make_instance, make_provider
 
@@ -228,3 +229,27 @@ def run_step_of(view: RunView, *, latency_ms: float, index: int = 0) -> RunView:
     record = StepRecord(uuid4(), index, 1, "graph.ask", "completed", {}, {}, None, latency_ms, moment, moment)
     keep_step(view.run_id, view.tenant_id, record)
     return replace(view, steps=(*view.steps, record))
+
+
+@pytest.mark.requirement("budget:tokens")
+def test_what_a_model_took_without_giving_an_answer_is_in_the_runs_sum(principal: Principal, stub: Stub) -> None:
+    provider = make_provider(principal.tenant_id, f"{stub.url}/v1", max_retries=0)
+    make_instance(provider, "say:no json", instance_name="misfit", input_nano_usd=1_000, max_output_tokens=100)
+    view = make_view(principal, "x", model="misfit")
+    ports, again = ports_of(view, principal), ports_of(view, principal)
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+    for each in (ports, again):
+        with pytest.raises(ModelFailed):
+            each.complete(HELLO, purpose="plan", response_schema=schema)
+
+    (row,) = tape_of(view)
+    with tenant_scope(principal.tenant_id):
+        (booked,) = wait_for(
+            lambda: [call for call in LlmCall.objects.filter(run_id=view.run_id) if call.state == "settled"],
+            limit_s=5,
+            what="the call being settled",
+        )
+    assert ports.spent().tokens == row.tokens == booked.input_tokens + booked.output_tokens > 0
+    assert ports.spent().cost_nano_usd == row.cost_nano_usd == booked.nano_usd > 0
+    assert again.spent().tokens == row.tokens
