@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 
 from apps.audit import trail
-from apps.graph import epoch
+from apps.graph import epoch, switch
 from apps.graph.door import transactions
 from apps.graph.door.calls import Ticket, call
 from apps.graph.door.links import Links, known
 from apps.graph.door.transactions import Asked
-from apps.graph.engines.dialect import Dialect
+from apps.graph.engines.dialect import Dialect, Laid
 from apps.graph.errors import ResultRefusedError
 from apps.graph.results import Plan, Rows, Written
 from kernel import metrics
@@ -64,12 +64,18 @@ def write(
     timeout_s: float | None = None,
     commit: bool = True,
     cancelled: Callable[[], bool] | None = None,
+    though_read_only: bool = False,
 ) -> Written:
     """A change in one transaction, and what it did. With ``commit`` False it is undone: what it would do.
+
+    GraphReadOnlyError while the tenant's graph takes no changes (switch.py), unless ``though_read_only``: for the end
+    of a tenant.
 
     A change that meets another is tried again a few times; then, and where a rule of the graph is broken,
     GraphConflictError.
     """
+    if commit and not though_read_only:
+        switch.require_writable(tenant_id)
     ticket = Ticket("write", "writer", timeout_s or settings.GRAPH_TIMEOUT_S)
     asked = _asked(ticket, text, parameters, tenant_id, settings.GRAPH_ROW_LIMIT)
     epoch.check()
@@ -94,6 +100,17 @@ def define(statements: Callable[[Dialect], tuple[str, ...]], *, timeout_s: float
     async def work(links: Links) -> int:
         asked = (Asked(text, {}, ticket.mark, timeout_s) for text in statements(links.dialect))
         return sum([await transactions.define(links, one) for one in asked])
+
+    return call(ticket, work)[0]
+
+
+def laid() -> list[Laid]:
+    """Every index and every constraint of the graph, whoever made it."""
+    ticket = Ticket("define", "writer", DEFINE_S)
+
+    async def work(links: Links) -> list[Laid]:
+        rows = [await transactions.listed(links, text) for text in links.dialect.list_laid]
+        return links.dialect.laid(rows)
 
     return call(ticket, work)[0]
 

@@ -31,7 +31,9 @@ def erase(tenant_id: UUID, checkpoint: Callable[[], None]) -> int:
         text = f"MATCH {pattern} WHERE n.tenant_id = $tenant WITH n LIMIT {BATCH} DETACH DELETE n"
         while True:
             checkpoint()
-            gone = client.write(text, {"tenant": str(tenant_id)}, tenant_id=tenant_id, timeout_s=CALL_S).counters
+            gone = client.write(
+                text, {"tenant": str(tenant_id)}, tenant_id=tenant_id, timeout_s=CALL_S, though_read_only=True
+            ).counters
             erased += gone.nodes_deleted
             if gone.nodes_deleted < BATCH:
                 break

@@ -39,6 +39,12 @@ class GraphConflictError(ConflictError):
     code, title = "graph_conflict", "Graph Conflict"
 
 
+class GraphReadOnlyError(ConflictError):
+    """The tenant's graph takes no changes at the moment (tool db.switch)."""
+
+    code, title = "graph_read_only", "Graph Read-Only"
+
+
 class WriteForbiddenError(ForbiddenError):
     """A query that writes came by the way that only reads."""
 

@@ -5,7 +5,7 @@ before the first node: ArcadeDB's indexes take any type then, and MERGE makes no
 """
 
 from apps.graph import client, epoch
-from apps.graph.engines.dialect import Dialect
+from apps.graph.engines.dialect import Dialect, Laid
 from apps.graph.schema import LABELS, TENANT, UID
 
 
@@ -16,11 +16,19 @@ def lay() -> int:
 
 def statements(dialect: Dialect) -> tuple[str, ...]:
     """Every statement, in order."""
-    texts = list(dialect.unique(epoch.LABEL, UID))
-    for label in LABELS:
-        texts += dialect.unique(label.label, UID)
-        for key in dict.fromkeys((TENANT, label.key, label.name)):
-            texts += dialect.index(label.label, [key])
-        for kind in label.kinds:
-            texts += dialect.index(kind.label, [TENANT])
+    texts: list[str] = []
+    for one in wanted():
+        made = dialect.unique(one.label, *one.properties) if one.unique else dialect.index(one.label, one.properties)
+        texts += made
     return tuple(texts)
+
+
+def wanted() -> list[Laid]:
+    """What the platform needs, in order."""
+    found = [Laid(epoch.LABEL, (UID,), unique=True)]
+    for label in LABELS:
+        found.append(Laid(label.label, (UID,), unique=True))
+        keys = dict.fromkeys((TENANT, label.key, label.name))
+        found += [Laid(label.label, (key,), unique=False) for key in keys]
+        found += [Laid(kind.label, (TENANT,), unique=False) for kind in label.kinds]
+    return found

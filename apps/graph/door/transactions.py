@@ -102,6 +102,12 @@ async def define(links: Links, asked: Asked) -> bool:
     return True
 
 
+async def listed(links: Links, text: str) -> list[dict[str, Any]]:
+    """The rows of a statement that lists what the server has laid; outside of a transaction."""
+    async with links.session("writer") as session:
+        return await (await session.run(text)).data()
+
+
 async def _write_once(links: Links, asked: Asked, *, commit: bool) -> Written:
     walk = TenantWalk(asked.tenant_id)
     async with links.session("writer") as session:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -21,6 +22,16 @@ class Failure(StrEnum):
     BROKEN = "broken"  # the server's own fault
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """An index, or (``unique``) a constraint that makes these properties unique together. ``name`` is the server's."""
+
+    label: str
+    properties: tuple[str, ...]
+    unique: bool
+    name: str = ""
+
+
 class Dialect(ABC):
     """The texts and mappings of one kind of server.
 
@@ -32,12 +43,21 @@ class Dialect(ABC):
     ends_transactions_in_time: bool
     keeps_readers_from_writing: bool
     list_running: str
+    list_laid: tuple[str, ...]
     endpoints: str
     """Columns element_id, uid, tenant_id of the nodes whose element ids are ``$ids``; ids as the driver gives them."""
 
     @abstractmethod
-    def unique(self, label: str, key: str) -> tuple[str, ...]:
-        """Statements that make ``key`` unique among nodes of ``label``, and quick to find."""
+    def unique(self, label: str, *keys: str) -> tuple[str, ...]:
+        """Statements that make ``keys`` unique together among nodes of ``label``, and quick to find."""
+
+    @abstractmethod
+    def laid(self, rows: Sequence[Sequence[Mapping[str, Any]]]) -> list[Laid]:
+        """What the answers to ``list_laid`` say."""
+
+    @abstractmethod
+    def drop(self, laid: Laid) -> tuple[str, ...]:
+        """Statements that take it away."""
 
     @abstractmethod
     def index(self, label: str, keys: Sequence[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.graph.engines import neo4j_codes
-from apps.graph.engines.dialect import Dialect, Failure, quoted
+from apps.graph.engines.dialect import Dialect, Failure, Laid, quoted
 
 # Nearly all of its errors come as one code; their texts tell them apart. The first that is found decides.
 _TEXTS: tuple[tuple[str, Failure], ...] = (
@@ -41,17 +41,41 @@ class Memgraph(Dialect):
     ends_transactions_in_time = True
     keeps_readers_from_writing = True  # in explicit transactions, which is all that the door opens
     list_running = "SHOW TRANSACTIONS"
+    list_laid = ("SHOW INDEX INFO", "SHOW CONSTRAINT INFO")
     endpoints = (
         "UNWIND $ids AS id MATCH (n) WHERE id(n) = toInteger(id) "
         "RETURN toString(id(n)) AS element_id, n.uid AS uid, n.tenant_id AS tenant_id"
     )
 
-    def unique(self, label: str, key: str) -> tuple[str, ...]:
+    def unique(self, label: str, *keys: str) -> tuple[str, ...]:
         """Its constraints make no index."""
-        return (f"CREATE CONSTRAINT ON (n:{label}) ASSERT n.{key} IS UNIQUE", f"CREATE INDEX ON :{label}({key})")
+        properties = ", ".join(f"n.{key}" for key in keys)
+        return (f"CREATE CONSTRAINT ON (n:{label}) ASSERT {properties} IS UNIQUE", *self.index(label, keys))
 
     def index(self, label: str, keys: Sequence[str]) -> tuple[str, ...]:
         return (f"CREATE INDEX ON :{label}({', '.join(keys)})",)
+
+    def laid(self, rows: Sequence[Sequence[Mapping[str, Any]]]) -> list[Laid]:
+        indexes, constraints = rows
+        return [
+            *(
+                Laid(str(row["label"]), _names(row["property"]), unique=False)
+                for row in indexes
+                if str(row.get("index type", "")).startswith("label+property")
+            ),
+            *(
+                Laid(str(row["label"]), _names(row["properties"]), unique=True)
+                for row in constraints
+                if row.get("constraint type") == "unique"
+            ),
+        ]
+
+    def drop(self, laid: Laid) -> tuple[str, ...]:
+        keys = ", ".join(laid.properties)
+        if not laid.unique:
+            return (f"DROP INDEX ON :{laid.label}({keys})",)
+        properties = ", ".join(f"n.{key}" for key in laid.properties)
+        return (f"DROP CONSTRAINT ON (n:{laid.label}) ASSERT {properties} IS UNIQUE",)
 
     def is_there_already(self, code: str, message: str) -> bool:
         return "already exists" in message.lower()
@@ -77,3 +101,8 @@ class Memgraph(Dialect):
         if by_text is not None:
             return by_text
         return next((meant for beginning, meant in _BY_CODE if code.startswith(beginning)), Failure.BROKEN)
+
+
+def _names(said: Any) -> tuple[str, ...]:
+    """One name, or a list of them."""
+    return (said,) if isinstance(said, str) else tuple(map(str, said))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.graph.engines import neo4j_codes
-from apps.graph.engines.dialect import Dialect, Failure, quoted
+from apps.graph.engines.dialect import Dialect, Failure, Laid, quoted
 
 
 class Neo4j(Dialect):
@@ -12,18 +12,33 @@ class Neo4j(Dialect):
     ends_transactions_in_time = True
     keeps_readers_from_writing = True
     list_running = "SHOW TRANSACTIONS YIELD transactionId, currentQuery, metaData"
+    list_laid = ("SHOW INDEXES",)
     endpoints = (
         "UNWIND $ids AS id MATCH (n) WHERE elementId(n) = id "
         "RETURN elementId(n) AS element_id, n.uid AS uid, n.tenant_id AS tenant_id"
     )
 
-    def unique(self, label: str, key: str) -> tuple[str, ...]:
-        name = f"unique_{label}_{key}"
-        return (f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE n.{key} IS UNIQUE",)
+    def unique(self, label: str, *keys: str) -> tuple[str, ...]:
+        name, properties = "_".join(("unique", label, *keys)), ", ".join(f"n.{key}" for key in keys)
+        required = properties if len(keys) == 1 else f"({properties})"
+        return (f"CREATE CONSTRAINT {name} IF NOT EXISTS FOR (n:{label}) REQUIRE {required} IS UNIQUE",)
 
     def index(self, label: str, keys: Sequence[str]) -> tuple[str, ...]:
         name, properties = "_".join(("index", label, *keys)), ", ".join(f"n.{key}" for key in keys)
         return (f"CREATE INDEX {name} IF NOT EXISTS FOR (n:{label}) ON ({properties})",)
+
+    def laid(self, rows: Sequence[Sequence[Mapping[str, Any]]]) -> list[Laid]:
+        found = []
+        for row in rows[0]:
+            labels, keys, constraint = row.get("labelsOrTypes"), row.get("properties"), row.get("owningConstraint")
+            if row.get("entityType") == "NODE" and labels and keys:
+                name = str(constraint or row["name"])
+                found.append(Laid(str(labels[0]), tuple(map(str, keys)), constraint is not None, name))
+        return found
+
+    def drop(self, laid: Laid) -> tuple[str, ...]:
+        name = laid.name.replace("`", "``")
+        return (f"DROP {'CONSTRAINT' if laid.unique else 'INDEX'} `{name}` IF EXISTS",)
 
     def is_there_already(self, code: str, message: str) -> bool:
         return code in (

@@ -31,6 +31,7 @@ csv.field_size_limit(CELL_CHARS_MAX)
 class Csv(Format):
     name = "csv"
     is_directory = True
+    has_heading = True
 
     def file_name(self, section: Section) -> str:
         return f"{'nodes' if section.is_nodes else 'relationships'}-{section.name}.csv"

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,8 +17,15 @@ from apps.graph.transfer.sections import SECTIONS, Section
 Report = Callable[[int, int], None]
 
 
-def export_graph(tenant_id: UUID, target: Path, format_: Format, report: Report = lambda done, total: None) -> int:
-    """Write everything of the tenant, and say how many records that was.
+def export_graph(
+    tenant_id: UUID,
+    target: Path,
+    format_: Format,
+    report: Report = lambda done, total: None,
+    *,
+    sections: Sequence[Section] = SECTIONS,
+) -> int:
+    """Write everything of the tenant, or of some ``sections``, and say how many records that was.
 
     Called again after it was interrupted, it goes on where it stopped. Records come in a fixed order, so that two
     exports of the same graph are the same bytes. It is no snapshot: changes made meanwhile may or may not be in it.
@@ -27,24 +34,28 @@ def export_graph(tenant_id: UUID, target: Path, format_: Format, report: Report 
     if target.exists():
         raise TransferRefusedError(f"{target.name} is there already: choose another name, or remove it.")
     with progress.alone(progress.path_beside(target)):
-        return _Export(tenant_id, target, format_, report).run()
+        return _Export(tenant_id, target, format_, report, sections).run()
 
 
 class _Export:
     """``state``: {section, after, done, sizes}: the section at hand, the last uid written, and every file's length."""
 
-    def __init__(self, tenant_id: UUID, target: Path, format_: Format, report: Report) -> None:
+    def __init__(
+        self, tenant_id: UUID, target: Path, format_: Format, report: Report, sections: Sequence[Section]
+    ) -> None:
         self.tenant_id, self.target, self.format, self.report = tenant_id, target, format_, report
+        self.sections = sections
         self.part = target.with_name(target.name + ".part")
         self.saved_in = progress.path_beside(target)
-        self.identity = {"export": str(tenant_id), "format": format_.name}
+        names = [section.name for section in sections]
+        self.identity = {"export": str(tenant_id), "format": format_.name, "sections": names}
         counts = schema_counts(tenant_id, fresh=True)
-        self.total = counts.nodes + counts.relationships
+        self.total = sum((counts.labels | counts.types)[name] for name in names)
         self.state: dict[str, Any] = {"section": 0, "after": "", "done": 0, "sizes": {}}
 
     def run(self) -> int:
         self._begin()
-        for number, section in enumerate(SECTIONS):
+        for number, section in enumerate(self.sections):
             if number >= self.state["section"]:
                 self._write_section(number, section)
         self._flush_to_disk()

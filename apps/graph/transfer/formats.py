@@ -35,10 +35,13 @@ Raw = RawNode | RawEdge
 
 
 class Format(ABC):
-    """``is_directory``: a file for each section instead of one for all."""
+    """``is_directory``: a file for each section instead of one for all. ``is_keyed``: what it calls ids are values of
+    the labels' keys (schema.Label.key), not uids. ``has_heading``: the first line says what the others hold."""
 
     name: str
     is_directory: bool = False
+    is_keyed: bool = False
+    has_heading: bool = False
 
     @abstractmethod
     def file_name(self, section: Section) -> str:

@@ -1,26 +1,46 @@
 """A file, or for CSV a directory, into a tenant's graph: BATCH records at a time, each batch safe to repeat.
 
 Only what the schema knows is taken, and always into the importing tenant. The first thing that is wrong stops the
-import with its file and line; the batches before it stay, and the corrected file can be imported again.
+import with its file and line; the batches before it stay, and the corrected file can be imported again. With Findings
+the import goes on past what is wrong, and they say what that was; not past what is another tenant's.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 from uuid import UUID
 
-from apps.graph import epoch
+from apps.graph import epoch, selectors
 from apps.graph.errors import TransferRefusedError
 from apps.graph.loading import BATCH, Loaded, load_batch
-from apps.graph.records import Record, RecordError
+from apps.graph.records import Record, RecordError, UntrustedError
 from apps.graph.transfer import progress
-from apps.graph.transfer.adopting import adopted, checked
+from apps.graph.transfer.adopting import adopted, adopted_by_key, checked
 from apps.graph.transfer.formats import Format, Raw
 from apps.graph.transfer.lines import Lines
 from apps.graph.transfer.sections import SECTIONS, Section
 
 Report = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What an import found that goes on past bad lines, over all its attempts. ``bad``: {file, line, reason} of the
+    first ``most``; more than that stop it. ``loaded``: what it did; of a batch that was cut off, what the batch's
+    repeat did."""
+
+    most: int = 100
+    records: int = 0
+    bad: list[dict[str, Any]] = field(default_factory=list)
+    loaded: Loaded = field(default_factory=Loaded)
+
+    def as_state(self) -> dict[str, Any]:
+        return {"records": self.records, "bad": self.bad, "loaded": asdict(self.loaded)}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """From what ``as_state`` gave."""
+        self.records, self.bad, self.loaded = state["records"], state["bad"], Loaded(**state["loaded"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +58,22 @@ def import_graph(
     report: Report = lambda done, total: None,
     *,
     progress_file: Path | None = None,
+    findings: Findings | None = None,
+    dry_run: bool = False,
 ) -> Loaded:
     """Import everything of ``source``. Called again after it was interrupted, it goes on at the last whole batch.
 
     ``progress_file`` stands beside the source unless it is said where. ``report(done, total)``: bytes. The numbers
-    returned are of this call alone. TransferRefusedError names file and line.
+    returned are of this call alone. TransferRefusedError names file and line. ``dry_run``: everything is read and held
+    against the schema, and nothing is written; whether a relationship's ends are there is not looked at.
     """
     sources = _sources(source, format_)
     saved_in = progress_file or progress.path_beside(source)
     with progress.alone(saved_in):
-        loaded = _Import(tenant_id, sources, format_, report, saved_in).run()
-    epoch.advance(at_once=True)
+        loaded = _Import(tenant_id, sources, format_, report, saved_in, findings, dry_run).run()
+    if not dry_run:
+        selectors.forget(tenant_id)
+        epoch.advance(at_once=True)
     return loaded
 
 
@@ -56,15 +81,24 @@ class _Import:
     """``state``: {file, offset, number}: the file at hand, and where in it the last whole batch ended."""
 
     def __init__(
-        self, tenant_id: UUID, sources: list[_Source], format_: Format, report: Report, saved_in: Path
+        self,
+        tenant_id: UUID,
+        sources: list[_Source],
+        format_: Format,
+        report: Report,
+        saved_in: Path,
+        findings: Findings | None,
+        dry_run: bool,
     ) -> None:
         self.tenant_id, self.sources, self.format, self.report = tenant_id, sources, format_, report
         self.saved_in = saved_in
+        self.findings, self.dry_run = findings, dry_run
         stats = [one.path.stat() for one in sources]
         self.sizes = [one.st_size for one in stats]
         self.identity = {
             "import": str(tenant_id),
             "format": format_.name,
+            "dry_run": dry_run,
             "files": [
                 [one.path.name, stat.st_size, stat.st_mtime_ns] for one, stat in zip(sources, stats, strict=True)
             ],
@@ -73,6 +107,8 @@ class _Import:
 
     def run(self) -> Loaded:
         state = progress.read(self.saved_in, self.identity) or {"file": 0, "offset": 0, "number": 0}
+        if self.findings is not None and "findings" in state:
+            self.findings.go_on(state["findings"])
         for number, source in enumerate(self.sources):
             if number < state["file"]:
                 continue
@@ -83,36 +119,93 @@ class _Import:
 
     def _import_file(self, file_number: int, source: _Source, offset: int, number: int) -> None:
         with source.path.open("rb") as file:
-            heading = next(Lines(file), "") if self.format.is_directory and offset else ""
-            lines = Lines(file, offset, number)
-            read = self.format.read(lines, source.section, heading)
-            while batch := self._take(read, lines, source):
+            reading = _Reading(file, self.format, source, offset, number)
+            while batch := self._take(reading):
                 self._load(batch, source)
-                state = {"file": file_number, "offset": lines.offset, "number": lines.number}
+                state = {"file": file_number, "offset": reading.lines.offset, "number": reading.lines.number}
+                if self.findings is not None:
+                    state["findings"] = self.findings.as_state()
                 progress.save(self.saved_in, self.identity, state)
-                self.report(sum(self.sizes[:file_number]) + lines.offset, sum(self.sizes))
+                self.report(sum(self.sizes[:file_number]) + reading.lines.offset, sum(self.sizes))
 
-    def _take(self, read: Iterator[Raw | None], lines: Lines, source: _Source) -> list[tuple[int, Record]]:
+    def _take(self, reading: "_Reading") -> list[tuple[int, Record]]:
         """The next records with the numbers of their lines."""
         batch: list[tuple[int, Record]] = []
         while len(batch) < BATCH:
             try:
-                raw = next(read, _END)
+                raw = reading.next()
                 if raw is _END:
                     break
                 if raw is not None:
-                    batch.append((lines.number, checked(raw, self.tenant_id)))
+                    batch.append((reading.lines.number, checked(raw, self.tenant_id)))
             except RecordError as error:
-                _refuse(source, lines.number, error)
+                self._note(reading.source, reading.lines.number, error)
         return batch
 
     def _load(self, batch: list[tuple[int, Record]], source: _Source) -> None:
-        records = adopted([record for _, record in batch], self.tenant_id)
+        """Every record of the batch that can be."""
+        adopt = adopted_by_key if self.format.is_keyed else adopted
+        records = [record for _, record in batch]
+        if not self.dry_run:
+            records = adopt(records, self.tenant_id)
+        lines = [line for line, _ in batch]
+        while records and not self.dry_run:
+            try:
+                loaded = load_batch(self.tenant_id, records)
+            except RecordError as error:
+                at = next((number for number, record in enumerate(records) if record is error.record), 0)
+                self._note(source, lines[at], error)
+                del records[at], lines[at]
+            else:
+                self._count(loaded)
+                break
+        if self.findings is not None:
+            self.findings.records += len(records)
+
+    def _count(self, loaded: Loaded) -> None:
+        self.loaded += loaded
+        if self.findings is not None:
+            self.findings.loaded += loaded
+
+    def _note(self, source: _Source, line: int, error: RecordError) -> None:
+        """Remember what is wrong, or stop there."""
+        if self.findings is None or isinstance(error, UntrustedError):
+            _refuse(source, line, error)
+        self.findings.bad.append({"file": source.path.name, "line": line, "reason": str(error)[:300]})
+        if len(self.findings.bad) > self.findings.most:
+            raise TransferRefusedError(
+                f"More than {self.findings.most} lines are bad. The last one is line {line}: {error}.",
+                line=line,
+                bad=self.findings.bad[:10],
+            )
+
+
+class _Reading:
+    """The records of one file. A format's reader that failed at a line is made anew for those that follow."""
+
+    def __init__(self, file: BinaryIO, format_: Format, source: _Source, offset: int, number: int) -> None:
+        self.file, self.format, self.source = file, format_, source
+        self.heading = next(Lines(file), "") if format_.has_heading and offset else ""
+        self.lines = Lines(file, offset, number)
+        self._records: Iterator[Raw | None] | None = None
+
+    def next(self) -> Any:
+        """A record, None for a line without one, _END. RecordError for a line that cannot be read."""
+        if self._records is None:
+            self._records = self.format.read(self.lines, self.source.section, self._heading())
         try:
-            self.loaded += load_batch(self.tenant_id, records)
-        except RecordError as error:
-            at = next((number for number, record in enumerate(records) if record is error.record), 0)
-            _refuse(source, batch[at][0], error)
+            return next(self._records, _END)
+        except RecordError:
+            self._records = None
+            raise
+
+    def _heading(self) -> str:
+        """The first line, once it was read."""
+        if self.format.has_heading and self.lines.offset and not self.heading:
+            here = self.file.tell()
+            self.heading = next(Lines(self.file), "")
+            self.file.seek(here)
+        return self.heading
 
 
 _END: Any = object()
