@@ -73,4 +73,15 @@ TOOLS: dict[str, tuple[str, str]] = {
         "analytics.* answers structured questions with numbers and charts that render, through the gate.",
     ),
     "tools:viz": ("SPEC 8", "viz.render draws what it is given; labels are text whatever is in them (attack 64)."),
+    "admin:tools": ("SPEC 8", "Tools are switched, limited and approved here by the platform, and seen by tenants."),
+    "admin:tool-policies": ("SPEC 8", "A tenant's administrator sets what its own tenant may do with a tool."),
+    "admin:tool-calls": ("SPEC 7.2", "Calls of tools can be found and read, masked, and by nobody changed."),
+    "admin:tool-approvals": (
+        "security 113",
+        "A call that waits is decided by a person who sees all of its arguments, about exactly those.",
+    ),
+    "tools:system": (
+        "SPEC 8",
+        "The platform's state, settings and measurements are shown as far as a caller may see them, secrets never.",
+    ),
 }

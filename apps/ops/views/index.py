@@ -1,6 +1,5 @@
 """Where things are: /, /v1/ and /metrics."""
 
-import redis
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
@@ -10,11 +9,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
-from apps.jobs.types import JOB_TYPES
 from apps.llm.gauges import ProviderGauges
+from apps.ops import queues
 from apps.ops.schemas import IndexOut
-from kernel.redis_client import availability, client
-from kernel.redis_keys import JOBS_DEAD
 from kernel.web.api import PublicView
 from kernel.web.schema import json_response
 
@@ -60,20 +57,12 @@ class QueueDepth(Collector):
     def collect(self):
         depth = GaugeMetricFamily("jobs_queue_depth", "Ids on the queue's lists.", labels=["type", "priority"])
         dead = GaugeMetricFamily("jobs_dead_items", "Things kept aside on jobs:dead.")
-        wanted = [(name, priority) for name in JOB_TYPES for priority in ("high", "normal")]
-        try:
-            if not availability.usable():
-                return
-            pipe = client().pipeline(transaction=False)
-            for name, priority in wanted:
-                pipe.llen(JOB_TYPES[name].queue(1 if priority == "high" else 0))
-            pipe.llen(JOBS_DEAD())
-            *lengths, dead_length = pipe.execute()
-        except redis.RedisError:
+        found = queues.depths()
+        if found is None:
             return
-        for (name, priority), length in zip(wanted, lengths, strict=True):
+        for (name, priority), length in found.jobs.items():
             depth.add_metric([name, priority], length)
-        dead.add_metric([], dead_length)
+        dead.add_metric([], found.dead)
         yield depth
         yield dead
 
