@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import TextFilter
 
-from apps.backoffice.reading import alias_for
+from apps.backoffice.reading import alias_for, as_uuid
 from apps.backoffice.rights import staff_of
 from apps.tenancy.models import Tenant
 
@@ -52,6 +52,25 @@ def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
             return queryset.filter(**{column: value}) if value else queryset
 
     return Typed
+
+
+def id_of(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
+    """An id that the person types, or a link of ours brings along."""
+
+    class Id(TextFilter):
+        parameter_name = parameter
+        title = shown_as
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            value = self.value()
+            if not value:
+                return queryset
+            sought = as_uuid(value)
+            if sought is None:
+                raise IncorrectLookupParameters
+            return queryset.filter(**{column: sought})
+
+    return Id
 
 
 def tenant_of(column: str) -> type[SimpleListFilter]:

@@ -30,8 +30,8 @@ class JobAdmin(LiveRows):
     right = JOBS
     one = "job"
     at = "/admin/jobs/job/"
-    columns = ("short_id", "live_status", "type", "owner_sub", "created_at", "attempt", "crashes")
-    narrowed_by = (StatusFilter, TypeFilter, OwnerFilter)
+    columns: tuple[str, ...] = ("short_id", "live_status", "type", "owner_sub", "created_at", "attempt", "crashes")
+    narrowed_by: tuple[Any, ...] = (StatusFilter, TypeFilter, OwnerFilter)
     search_help_text = "The id of a job, or its owner exactly"
     acts_right = JOBS_ACT
     acts = {"cancel": "Cancel the selected jobs", **RETRY, "requeue": "Put the selected queued jobs in front"}

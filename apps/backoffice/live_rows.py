@@ -102,6 +102,8 @@ class LiveRows(ScopedAdmin):
 
     def act(self, request: HttpRequest, name: str, ids: list[UUID]) -> None:
         """Do one thing to these rows, those of others left out as if they were missing, and say what came of it."""
+        if not self.acts:
+            raise Http404
         staff = require(request, self.acts_right)
         if name not in self.acts:
             raise Http404

@@ -15,6 +15,10 @@ from apps.backoffice import (  # noqa: F401
     settings_page,
     signed_in,
     tenants,
+    tool_approvals,
+    tool_invocations,
+    tool_manifests,
+    tool_policies,
     users,
 )
 from apps.backoffice.site import site

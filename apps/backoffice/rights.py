@@ -16,6 +16,7 @@ TENANTS, USERS, SIGNED_IN, LIMITS, AUDIT, AGENT_SESSIONS, SETTINGS = (
 )  # fmt: skip
 MODELS, SPENDING = "models", "spending"
 RUNS, RUNS_ACT, AGENTS = "runs", "runs_act", "agents"
+TOOLS, TOOLS_SET, TOOL_CALLS, TOOL_APPROVALS = "tools", "tools_set", "tool_calls", "tool_approvals"
 
 # A role that is not here opens no page.
 RIGHTS: dict[str, frozenset[str]] = {
@@ -36,9 +37,13 @@ RIGHTS: dict[str, frozenset[str]] = {
             RUNS,
             RUNS_ACT,
             AGENTS,
+            TOOLS,
+            TOOLS_SET,
+            TOOL_CALLS,
+            TOOL_APPROVALS,
         }
     ),
-    "operator": frozenset({OVERVIEW, JOBS, JOBS_ACT, RUNS, RUNS_ACT}),
+    "operator": frozenset({OVERVIEW, JOBS, JOBS_ACT, RUNS, RUNS_ACT, TOOLS, TOOL_CALLS}),
     "auditor": frozenset({OVERVIEW, AUDIT}),
 }
 # Of an administrator these only when its tenant is the platform's own: they show what no tenant owns.
@@ -152,6 +157,22 @@ def shows_runs(request: HttpRequest) -> bool:
 
 def shows_agents(request: HttpRequest) -> bool:
     return _shows(request, AGENTS)
+
+
+def shows_tools(request: HttpRequest) -> bool:
+    return _shows(request, TOOLS)
+
+
+def shows_tools_set(request: HttpRequest) -> bool:
+    return _shows(request, TOOLS_SET)
+
+
+def shows_tool_calls(request: HttpRequest) -> bool:
+    return _shows(request, TOOL_CALLS)
+
+
+def shows_tool_approvals(request: HttpRequest) -> bool:
+    return _shows(request, TOOL_APPROVALS)
 
 
 def whose_view(request: HttpRequest) -> str:

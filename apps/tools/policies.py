@@ -19,7 +19,7 @@ from apps.identity.scopes import INCLUDES, SCOPE_TEXTS, SIGN_IN_SCOPES, SPELLING
 from apps.tenancy.rights import require_platform_admin
 from apps.tools import registry
 from apps.tools.models import ToolManifest, ToolPolicy
-from apps.tools.spec import APPROVALS, DECLARED, ToolSpec
+from apps.tools.spec import APPROVALS
 from apps.tools.syncing import approve_as
 from kernel import engine_db
 from kernel.clock import now
@@ -50,12 +50,11 @@ def change_manifest(
     with _writing():
         row = _locked_manifest(name)
         _require_unchanged(row, expected, "tool")
-        spec = DECLARED.get(row.name)
-        if spec is None or not row.is_declared:
+        if not row.is_declared:
             raise ConflictError(f"No code declares {row.name} any more: there is nothing to set.", code="tool_gone")
-        after = _checked(change, MANIFEST_FIELDS, _state(row, MANIFEST_FIELDS), floor=spec.approval)
+        after = _checked(change, MANIFEST_FIELDS, _state(row, MANIFEST_FIELDS), floor=declared_approval(row))
         if "timeout_s" in change:
-            after["timeout_s"] = _checked_timeout(after["timeout_s"], spec)
+            after["timeout_s"] = _checked_timeout(after["timeout_s"], float(row.declared_limits["timeout_s"]))
         _write(row, after, MANIFEST_FIELDS, by, "tool.changed")
     return row
 
@@ -89,17 +88,15 @@ def set_policy(name: str, change: Mapping[str, Any], *, by: Principal, expected:
     such tool.
     """
     rbac.require(by, MANAGE)
-    spec = registry.spec_of(name)
     with _writing():
+        manifest = _declared_manifest(name)
         rows = ToolPolicy.objects.using(engine_db.ALIAS).select_for_update()
-        row = rows.filter(tenant_id=by.tenant_id, tool=spec.name).first()
+        row = rows.filter(tenant_id=by.tenant_id, tool=manifest.name).first()
         if row is None:
-            row = ToolPolicy(tenant_id=by.tenant_id, tool=spec.name)
+            row = ToolPolicy(tenant_id=by.tenant_id, tool=manifest.name)
         else:
             _require_unchanged(row, expected, "policy")
-        manifest = ToolManifest.objects.using(engine_db.ALIAS).filter(name=spec.name).first()
-        said = [spec.approval, *([manifest.approval] if manifest is not None and manifest.approval else [])]
-        floor = max(said, key=_carefulness)
+        floor = max((declared_approval(manifest), manifest.approval or APPROVALS[0]), key=_carefulness)
         after = _checked(change, POLICY_FIELDS, _state(row, POLICY_FIELDS), floor=floor)
         row.updated_by = by.sub[:255]
         _write(row, after, POLICY_FIELDS, by, "tool.policy_set")
@@ -121,6 +118,12 @@ def remove_policy(name: str, *, by: Principal) -> None:
         _audit(row, by, "tool.policy_removed", {"said": said})
 
 
+def declared_approval(row: ToolManifest) -> str:
+    """The least that the tool's code asks for."""
+    said = row.declaration.get("approval")
+    return said if said in APPROVALS else APPROVALS[-1]
+
+
 @contextmanager
 def _writing() -> Iterator[None]:
     """One transaction through the engine's door; afterwards this process knows at once."""
@@ -134,6 +137,15 @@ def _writing() -> Iterator[None]:
 
 def _locked_manifest(name: str) -> ToolManifest:
     row = ToolManifest.objects.using(engine_db.ALIAS).select_for_update().filter(name=name).first()
+    if row is None:
+        raise NotFoundError(f"There is no tool {name[:100]!r} in the registry.", code="tool_not_found")
+    return row
+
+
+def _declared_manifest(name: str) -> ToolManifest:
+    """By its name or an alias."""
+    rows = ToolManifest.objects.using(engine_db.ALIAS).filter(is_declared=True)
+    row = rows.filter(name=name).first() or rows.filter(aliases__contains=[name]).first()
     if row is None:
         raise NotFoundError(f"There is no tool {name[:100]!r} in the registry.", code="tool_not_found")
     return row
@@ -225,12 +237,12 @@ def _checked_scopes(scopes: Any) -> list[str]:
     return named
 
 
-def _checked_timeout(timeout_s: Any, spec: ToolSpec) -> float:
+def _checked_timeout(timeout_s: Any, most_s: float) -> float:
     if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float):
         raise ValidationError("timeout_s is a number of seconds.")
-    if not TIMEOUT_MIN_S <= timeout_s <= spec.timeout_s:
+    if not TIMEOUT_MIN_S <= timeout_s <= most_s:
         raise ValidationError(
-            f"timeout_s is from {TIMEOUT_MIN_S:g} to {spec.timeout_s:g} s: no longer than its code allows itself."
+            f"timeout_s is from {TIMEOUT_MIN_S:g} to {most_s:g} s: no longer than its code allows itself."
         )
     return float(timeout_s)
 

@@ -91,6 +91,16 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Tools",
+                "separator": True,
+                "items": [
+                    _entry("Tools", "build", "tools/toolmanifest/", "tools"),
+                    _entry("Policies of tenants", "rule", "tools/toolpolicy/", "tools_set"),
+                    _entry("Calls", "call_made", "tools/toolinvocation/", "tool_calls"),
+                    _entry("Approvals", "approval", "tools/toolapproval/", "tool_approvals"),
+                ],
+            },
+            {
                 "title": "Language models",
                 "separator": True,
                 "items": [
