@@ -211,7 +211,7 @@ def test_graph_crud_does_the_same_under_the_predecessors_names(curator: Principa
     assert code_of(curator, "graph.crud", {"operation": "create_relationship"}) == "invalid_arguments"
 
 
-@pytest.mark.requirement("attack:97")
+@pytest.mark.requirement("security:97")
 @pytest.mark.parametrize("name", ["tenant_id", "uid", "TENANT_ID", "ｔenant_id", "__tenant", "shoe_size", "a`b", "n.x"])
 def test_no_tool_sets_whose_a_thing_is(curator: Principal, task: Callable[[int], str], name: str) -> None:
     other = str(make_tenant().id)
@@ -230,7 +230,7 @@ def test_no_tool_sets_whose_a_thing_is(curator: Principal, task: Callable[[int],
     assert stored(curator, "Gene") == []
 
 
-@pytest.mark.requirement("attack:97")
+@pytest.mark.requirement("security:97")
 def test_another_tenants_nodes_are_out_of_reach(curator: Principal, task: Callable[[int], str]) -> None:
     other = make_tenant()
     sow(other)
