@@ -45,8 +45,8 @@ JOB_TYPES: dict[str, JobType] = {
         JobType("demo", "Sleeps for duration_ms, reporting progress.", payloads.DemoPayload, 2 * 3600),
         JobType("test", "Ends at once; fails on demand.", payloads.TestPayload, 2 * 3600),
         JobType("long-running", "Works in steps for duration_ms.", payloads.LongRunningPayload, 25 * 3600),
-        JobType("tool.invoke", "Calls a tool, longer than a caller waits.", payloads.ToolInvokePayload, 3700),
         JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600),
+        JobType("tool.invoke", "Calls a tool, longer than a caller waits.", payloads.ToolInvokePayload, 3700),
         JobType(
             "tenant.offboard",
             "Exports a tenant that is being deleted, then erases it.",

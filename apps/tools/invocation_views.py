@@ -52,7 +52,7 @@ class ToolInvocations(ApiView):
         "error: 403 names the scopes, 409 `approval_required` the record that waits for a person.",
         request=schemas.InvocationCreate,
         responses={
-            200: schemas.OutcomeOut | schemas.ToolJobOut,
+            200: schemas.AnsweredOut,
             201: schemas.OutcomeOut,
             202: schemas.ToolJobOut,
         },

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
 from apps.jobs.schemas import KEY_PATTERN
 from kernel.web.fields import Lookup, RequestBody
@@ -167,6 +167,10 @@ class ToolJobOut(BaseModel):
     name: str
     tool: str
     status: Literal["queued"]
+
+
+class AnsweredOut(RootModel[OutcomeOut | ToolJobOut]):
+    """What a repeat is answered with: as the first call was."""
 
 
 class InvocationSummary(BaseModel):

@@ -72,7 +72,7 @@ def test_an_unknown_type_is_refused_with_the_known_ones(api: Api) -> None:
     assert is_problem(answer, 400)
     assert answer.json["code"] == "unknown_type"
     assert answer.json["extensions"]["reason"] == "unknown_type"
-    assert answer.json["extensions"]["allowed_types"] == ["demo", "test", "long-running", "agent.run"]
+    assert answer.json["extensions"]["allowed_types"] == ["demo", "test", "long-running", "agent.run", "tool.invoke"]
 
 
 @pytest.mark.requirement("jobs:create-refusals")

@@ -149,7 +149,7 @@ def test_every_type_is_shown_with_the_schema_that_checks_it(api: Api) -> None:
     answer = api.get("/v1/jobs/types")
 
     types = {item["type"]: item for item in answer.json["items"]}
-    assert list(types) == ["demo", "test", "long-running", "agent.run"]
+    assert list(types) == ["demo", "test", "long-running", "agent.run", "tool.invoke"]
     assert types["long-running"]["payload_schema"]["required"] == ["duration_ms"]
     assert types["long-running"]["payload_schema"]["properties"]["duration_ms"]["minimum"] == 5000
     assert types["demo"]["queue"] == "jobs:queue:demo"

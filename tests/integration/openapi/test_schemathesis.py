@@ -51,7 +51,7 @@ def real_ids(api_url: str, worker: Any) -> Callable[[str, str], dict[str, list[s
     def make(token: str, role: str) -> dict[str, list[str]]:
         api = Api(api_url, token)
         found: dict[str, list[str]] = {
-            "job_id": [], "run_id": [], "session_id": [], "step_id": [], "name": ["postgres", "default"],
+            "job_id": [], "run_id": [], "session_id": [], "step_id": [], "name": ["postgres", "default", "system.time"],
         }  # fmt: skip
         for path, name, body in (
             ("/v1/jobs", "job_id", {"type": "test"}),
@@ -69,6 +69,9 @@ def real_ids(api_url: str, worker: Any) -> Callable[[str, str], dict[str, list[s
             found["provider_id"] = [provider.json["id"]]
             body = {"provider_id": provider.json["id"], "instance_name": "made-up", "model_id": "demo"}
             found["instance_id"] = [api.post("/v1/models/instances", body).json["id"]]
+        call = api.post("/v1/tools/system.time/invocations", {})
+        if call.status == 201:
+            found["invocation_id"] = [call.json["id"]]
         for session_id in found["session_id"]:
             step = api.post(f"/v1/sessions/{session_id}/steps", {"type": "user", "message": "hello"})
             found["step_id"].append(step.json["step_id"])

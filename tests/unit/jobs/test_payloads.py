@@ -66,7 +66,7 @@ def test_an_unknown_type_is_refused_whatever_its_payload() -> None:
     with pytest.raises(BadRequestError) as refused:
         check_payload("no-such", {})
 
-    assert refused.value.extra["allowed_types"] == ["demo", "test", "long-running", "agent.run"]
+    assert refused.value.extra["allowed_types"] == ["demo", "test", "long-running", "agent.run", "tool.invoke"]
 
 
 @pytest.mark.requirement("jobs:create-refusals")
