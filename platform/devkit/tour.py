@@ -1,5 +1,5 @@
-"""`make tour`: a job, one answer of a language model, one of the graph and a run of an agent from a running platform,
-shown as they come and checked."""
+"""`make tour`: a job, one answer of a language model, one of the graph, a call of a tool and a run of an agent from a
+running platform, shown as they come and checked."""
 
 import http.client
 import json
@@ -20,6 +20,11 @@ QUESTION = {"prompt": "What is 6 * 7, and who are you?"}
 JOB = {"type": "demo", "payload": {"duration_ms": 3000}}
 RUN = {"prompt": "How many users are there, and what is 6 * 7?"}
 GRAPH_QUESTION = {"question": "Which users run the most tasks?", "limit": 5}
+TOOL = "graph.query"
+TOOL_ARGUMENTS = {
+    "cypher": "MATCH (t:Task) RETURN t.status AS status, count(t) AS tasks ORDER BY tasks DESC",
+    "limit": 5,
+}
 SHOWN_ROWS = 5
 STREAM_SILENCE_LIMIT_S = 40.0  # a heartbeat comes every 15 s
 ANSWER_LIMIT_S = 10.0
@@ -45,6 +50,7 @@ def run(data_dir: Path) -> int:
         tour.walk()
         tour.ask()
         tour.ask_graph()
+        tour.call_tool()
         tour.run_agent()
     except (DevkitError, OSError, http.client.HTTPException) as error:
         print(f"The tour failed: {error}", flush=True)
@@ -119,6 +125,27 @@ class Tour:
                 "      " + "  ".join(f"{name}={value}" for name, value in zip(answer["columns"], row, strict=True))
             )
         self.say(f"answer: {answer['sentence']}")
+
+    def call_tool(self) -> None:
+        """The tools that this caller may call, and one call of one, which its key makes safe to repeat."""
+        tools = self.call("GET", "/v1/tools?limit=50", 200)
+        self.say(
+            f"GET /v1/tools: {tools['total']} tools, in {len({tool['category'] for tool in tools['items']})} categories"
+        )
+        path, body = f"/v1/tools/{TOOL}/invocations", json.dumps({"args": TOOL_ARGUMENTS})
+        self.say(f"POST {path} {body}")
+        headers = {"Content-Type": "application/json", "Idempotency-Key": f"tour-{uuid.uuid4()}"}
+        made = self.call("POST", path, 201, body, headers)
+        if not made["ok"] or not made["result"]["rows"]:
+            raise TourError(f"the tool gave nothing: {json.dumps(made)[:500]}")
+        for row in made["result"]["rows"]:
+            columns = made["result"]["columns"]
+            self.say("      " + "  ".join(f"{name}={value}" for name, value in zip(columns, row, strict=True)))
+        if self.call("POST", path, 200, body, headers)["id"] != made["id"]:
+            raise TourError("the same key made the call twice.")
+        self.say(
+            f"{made['status']} in {made['duration_ms']} ms: invocation {made['id']}, which the same key gives again"
+        )
 
     def run_agent(self) -> None:
         """One run of the default agent: its phases and steps as lines, its answer piece by piece."""
