@@ -84,4 +84,19 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "The platform's state, settings and measurements are shown as far as a caller may see them, secrets never.",
     ),
+    "tools:mcp": (
+        "SPEC 8",
+        "A caller lists and calls its tools by the Model Context Protocol, in two revisions, with progress and cancelling.",
+    ),
+    "tools:mcp-resources": ("SPEC 8", "Schema, runs, jobs and prompts are read over MCP with the caller's rights."),
+    "tools:mcp-stdio": ("SPEC 8", "manage.py mcp_stdio offers the same over standard input, in one token's name."),
+    "security:107": ("security 107", "A token for others opens no MCP door, acts as nobody else, and goes no further."),
+    "security:108": (
+        "security 108",
+        "No MCP session can be guessed or taken over, and no web page rebinds its way in.",
+    ),
+    "tools:catalog": (
+        "SPEC 8",
+        "What there is for a caller, tools, labels, prompts, job types, models, is listed, described and found.",
+    ),
 }
