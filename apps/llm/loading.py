@@ -20,7 +20,7 @@ from apps.llm.models import ModelInstance, Provider
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import PullProgress
 from apps.llm.providers.registry import adapter_for
-from apps.llm.registry.instances import note_loaded
+from apps.llm.registry.instances import note_loaded, note_unloaded
 from kernel import engine_db, metrics
 from kernel.connections import give_back
 from kernel.errors import ConflictError, NotFoundError, PlatformError
@@ -147,6 +147,24 @@ def warm_up(
         metrics.WARM_UP_DURATION.observe(seconds)
     note_loaded(instance.id, by=by)
     return tries, seconds
+
+
+def unload(instance: ModelInstance, *, by: Principal, limit_s: float, cancelled: Callable[[], bool]) -> None:
+    """Have its provider give back the memory that the model takes; it is loaded again when it is next asked.
+
+    ConflictError where that is the provider's own to say, ModelNotReady when it fails.
+    """
+    adapter = adapter_for(config_of(instance.provider))
+    give_back()
+    try:
+        adapter.unload(instance.model_id, CallLimits.within(limit_s, cancelled=cancelled))
+    except ProviderFailure as failure:
+        if failure.kind == FailureKind.CANCELLED:
+            raise
+        if failure.kind == FailureKind.UNSUPPORTED:
+            raise ConflictError(failure.detail, code="provider_unloads_nothing") from failure
+        raise ModelNotReady(f"{instance.instance_name} was not unloaded: {failure.detail}") from failure
+    note_unloaded(instance.id, by=by)
 
 
 def _is_theirs(principal: Principal, tenant_id: UUID | None) -> bool:

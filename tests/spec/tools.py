@@ -86,7 +86,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     ),
     "tools:mcp": (
         "SPEC 8",
-        "A caller lists and calls its tools by the Model Context Protocol, in two revisions, with progress and cancelling.",
+        "A caller lists and calls its tools over MCP, in two revisions of it, with progress and cancelling.",
     ),
     "tools:mcp-resources": ("SPEC 8", "Schema, runs, jobs and prompts are read over MCP with the caller's rights."),
     "tools:mcp-stdio": ("SPEC 8", "manage.py mcp_stdio offers the same over standard input, in one token's name."),
@@ -99,4 +99,30 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "What there is for a caller, tools, labels, prompts, job types, models, is listed, described and found.",
     ),
+    "tools:cache": (
+        "SPEC 8",
+        "A tenant's tools keep values for a while, within bounds, and no key leads out of the tenant's space.",
+    ),
+    "tools:model": (
+        "SPEC 8",
+        "Models are listed, warmed up, chosen and tried within the caller's rights, without an address or a key.",
+    ),
+    "tools:agent-state": (
+        "SPEC 8",
+        "An agent sees what its caller may use, and how far the caller's own runs and sessions are; no secrets.",
+    ),
+    "tools:session": (
+        "contract 7.3",
+        "Sessions are made, changed and ended by their owner, within the owner's rights.",
+    ),
+    "tools:user": ("contract 7.3", "A profile is its owner's alone, bounded, and gives no rights."),
+    "tools:privacy": (
+        "contract 7.3",
+        "Consents are facts that stay, of which the latest counts; others' are for who has the right.",
+    ),
+    "tools:output": (
+        "contract 7.3",
+        "Templates evaluate nothing, and a text that no model shortened says so.",
+    ),
+    "security:99": ("security 99", "No cache gives one tenant what another kept there."),
 }

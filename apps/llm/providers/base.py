@@ -98,6 +98,9 @@ class Adapter(Protocol):
     def warm_up(self, model_id: str, limits: CallLimits) -> None:
         """Have the model ready to answer. Nothing to do where the provider does that by itself."""
 
+    def unload(self, model_id: str, limits: CallLimits) -> None:
+        """Give back the memory that the model takes. UNSUPPORTED where it is the provider's to say."""
+
     def pull(self, model_id: str, limits: CallLimits) -> Iterator[PullProgress]:
         """Download a model. UNSUPPORTED where models are not downloaded."""
 

@@ -77,6 +77,11 @@ class OllamaAdapter:
             self._wire.fetch("POST", "api/generate", limits, {**self._keep(), "model": model_id, "stream": False})
         )
 
+    def unload(self, model_id: str, limits: CallLimits) -> None:
+        """A request without a prompt that keeps the model for no time."""
+        body = {"model": model_id, "keep_alive": 0, "stream": False}
+        self._wire.refuse_error(self._wire.fetch("POST", "api/generate", limits, body))
+
     def pull(self, model_id: str, limits: CallLimits) -> Iterator[PullProgress]:
         lines = self._wire.lines("api/pull", limits, {"model": model_id, "stream": True})
         status = ""

@@ -93,6 +93,9 @@ class OpenAIStyleAdapter:
         """One token, so that a server that loads models on demand has loaded it."""
         self.complete(ProviderCall(model_id, (Message("user", "Hello"),), limits, max_tokens=1))
 
+    def unload(self, model_id: str, limits: CallLimits) -> None:
+        raise ProviderFailure(FailureKind.UNSUPPORTED, "Models are not unloaded through this kind of provider.")
+
     def pull(self, model_id: str, limits: CallLimits) -> Iterator[PullProgress]:
         raise ProviderFailure(FailureKind.UNSUPPORTED, "Models are not downloaded through this kind of provider.")
 

@@ -135,12 +135,22 @@ def delete_with_defaults(row: ModelInstance) -> list[tuple[ModelDefault, datetim
 
 def note_loaded(instance_id: UUID, *, by: Principal | None) -> ModelInstance:
     """A warm-up had the model ready."""
+    return _note(instance_id, by, is_loaded=True)
+
+
+def note_unloaded(instance_id: UUID, *, by: Principal | None) -> ModelInstance:
+    """Its provider gave back the model's memory."""
+    return _note(instance_id, by, is_loaded=False)
+
+
+def _note(instance_id: UUID, by: Principal | None, *, is_loaded: bool) -> ModelInstance:
     seen = _seen(instance_id, by)
     with writing(seen.tenant_id, "The model instance was changed just now. Try again."):
         row = _locked(instance_id, by)
-        row.loaded_at = defaults.database_time()
+        row.loaded_at = defaults.database_time() if is_loaded else None
         row.save(using=engine_db.ALIAS, update_fields=["loaded_at"])
-        audit(row.tenant_id, by, "model_instance.warmed_up", row, {"instance_name": row.instance_name})
+        action = "model_instance.warmed_up" if is_loaded else "model_instance.unloaded"
+        audit(row.tenant_id, by, action, row, {"instance_name": row.instance_name})
     return row
 
 

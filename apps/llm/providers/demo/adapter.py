@@ -63,6 +63,12 @@ class DemoAdapter:
         _check(limits)
         drills.fail_if_asked(model_id)
 
+    def unload(self, model_id: str, limits: CallLimits) -> None:
+        """UNSUPPORTED: it takes no memory of its own."""
+        raise ProviderFailure(
+            FailureKind.UNSUPPORTED, "The demo provider has its model built in: there is nothing to unload."
+        )
+
     def pull(self, model_id: str, limits: CallLimits) -> Iterator[PullProgress]:
         """UNSUPPORTED: there is nothing to download."""
         raise ProviderFailure(
