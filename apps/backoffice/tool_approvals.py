@@ -68,7 +68,7 @@ class ApprovalAdmin(ScopedAdmin):
         return super().changelist_view(request, {"title": "Calls that wait for a person", **(extra_context or {})})
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        shown = ("asked_at", "state", "tool", "shown_effect", "given", "owner_sub", "door", "expires_at", "decider")
+        shown = ("asked_at", "state", "tool", "shown_effect", "given", "caller", "door", "expires_at", "decider")
         return (*shown, "tenant") if staff_of(request).is_platform else shown
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
@@ -94,6 +94,10 @@ class ApprovalAdmin(ScopedAdmin):
     def given(self, row: ToolApproval) -> str:
         text = " ".join(pretty(row.arguments).split())
         return text if len(text) <= PREVIEW_CHARS else f"{text[:PREVIEW_CHARS]} ..."
+
+    @display(description="Who called")
+    def caller(self, row: ToolApproval) -> str:
+        return row.owner_sub
 
     @display(description="Decided by")
     def decider(self, row: ToolApproval) -> str:

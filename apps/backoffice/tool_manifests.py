@@ -26,12 +26,12 @@ from apps.backoffice.tool_shown import (
     effect_badge,
     history,
     is_waiting,
-    rate_text,
+    limits_text,
     state_badge,
     tool_address,
 )
 from apps.identity.selectors import username_of
-from apps.tools.models import ToolInvocation, ToolManifest, ToolPolicy
+from apps.tools.models import RUNNING, SUCCEEDED, ToolInvocation, ToolManifest, ToolPolicy
 from apps.tools.policies import approve_manifest, change_manifest
 from apps.tools.spec import EFFECTS
 from kernel import engine_db
@@ -39,6 +39,7 @@ from kernel.clock import now
 from kernel.errors import PlatformError
 
 WINDOW = timedelta(hours=24)
+WAITS = "It is off for everybody: what it does has changed, or is new, and nobody has approved that yet."
 STATES = ("on", "off", "waiting", "gone")
 EffectFilter = filters.one_of("effect", "effect", EFFECTS)
 
@@ -90,7 +91,9 @@ class WithCalls(BoundedList):
         staff = staff_of(request)
         alias, names = alias_for(staff), [row.name for row in rows]
         recent = ToolInvocation._base_manager.using(alias).filter(created_at__gt=now() - WINDOW).order_by()
-        grouped = recent.values("tool").annotate(n=Count("*"), ill=Count("id", filter=~Q(status="succeeded")))
+        grouped = recent.values("tool").annotate(
+            n=Count("*"), ill=Count("id", filter=~Q(status__in=(SUCCEEDED, RUNNING)))
+        )
         calls = {counted["tool"]: counted for counted in grouped}
         policies: dict[str, list[ToolPolicy]] = {}
         for policy in ToolPolicy._base_manager.using(alias).filter(tool__in=names)[:10_000]:
@@ -112,6 +115,7 @@ class ManifestAdmin(ScopedAdmin):
     sortable_by = ()
     actions = ()
     list_filter = (StateFilter, CategoryFilter, EffectFilter)
+    list_per_page = 200
     list_display = ("name", "category", "shown_effect", "state", "needs", "rate", "approves", "calls", "narrowed_by")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
@@ -142,16 +146,16 @@ class ManifestAdmin(ScopedAdmin):
 
     @display(description="Calls of one caller")
     def rate(self, row: ToolManifest) -> str:
-        return rate_text(row.rate_requests, row.rate_window_s)
+        return limits_text(row, getattr(row, "own_policy", None))
 
     @display(description="Approval")
     def approves(self, row: ToolManifest) -> str:
-        return row.approval or str(row.declaration.get("approval", ""))
+        return approval_text(row, getattr(row, "own_policy", None)).partition(" ")[0]
 
     @display(description="Calls in 24 h")
     def calls(self, row: ToolManifest) -> str:
         counted = getattr(row, "counted", {"n": 0, "ill": 0})
-        failed = f", {counted['ill']:,} not well" if counted["ill"] else ""
+        failed = f", {counted['ill']:,} of them failed" if counted["ill"] else ""
         return f"{counted['n']:,}{failed}"
 
     @display(description="Policies")
@@ -257,11 +261,12 @@ class ManifestAdmin(ScopedAdmin):
             "acts": acts,
             "act_at": f"{TOOL_LIST}{quote(row.name)}/act",
             "facts": _facts(row, own, for_platform=staff.is_platform),
-            "documents": [
-                ("Description", seen(row.description)),
+            "warning": WAITS if is_waiting(row) else "",
+            "documents": [("Description", seen(row.description))],
+            "history": [
                 *listed((("Takes", row.input_schema), ("Gives", row.output_schema))),
+                *(history(engine_db.ALIAS, "tool_manifest", row.name) if staff.is_platform else []),
             ],
-            "history": history(engine_db.ALIAS, "tool_manifest", row.name) if staff.is_platform else [],
         }
 
 
@@ -287,9 +292,9 @@ def _facts(row: ToolManifest, own: ToolPolicy | None, *, for_platform: bool) -> 
         ("Scopes", ", ".join([*row.declared_scopes, *(f"{scope} (besides)" for scope in row.extra_scopes)])),
         ("Reads only, with the action", ", ".join(row.declaration.get("reading_actions", [])) or "no such"),
         ("Only for platform administrators", "yes" if row.declaration.get("platform") else "no"),
-        ("Calls of one caller", rate_text(row.rate_requests, row.rate_window_s)),
+        ("Calls of one caller", limits_text(row, own)),
         ("It is stopped after", f"{row.timeout_s:g} s"),
-        ("A person has to approve", approval_text(row)),
+        ("A person has to approve", approval_text(row, own)),
         ("Becomes a job over REST", "yes" if row.long_running else "no"),
         ("Other names", ", ".join(row.aliases) or "none"),
     ]

@@ -11,9 +11,13 @@ from apps.audit.models import PLATFORM_CHAIN, AuditLog
 from apps.backoffice.documents import pretty, seen
 from apps.backoffice.llm_shown import badge, names_of
 from apps.tools.models import ToolManifest, ToolPolicy
+from apps.tools.policies import declared_approval
+from apps.tools.spec import APPROVALS
 
 TOOL_LIST = "/admin/tools/toolmanifest/"
 HISTORY_SHOWN = 30
+CAREFUL: list[str] = [*APPROVALS]
+PAIRS = frozenset({"fingerprint", "version"})  # before and after, in what the audit log says of a tool
 SAYS = {
     "tool.changed": "changed",
     "tool.approved": "approved",
@@ -61,10 +65,20 @@ def rate_text(requests: int | None, window_s: int | None) -> str:
     return f"{requests:,} {length}" if length else f"{requests:,} in {window_s:,} s"
 
 
-def approval_text(row: ToolManifest) -> str:
+def approval_text(row: ToolManifest, policy: ToolPolicy | None = None) -> str:
     """When a person has to approve a call, and who says so."""
-    declared = str(row.declaration.get("approval", "")) or "not known"
-    return f"{row.approval} (its code says {declared})" if row.approval else f"{declared} (as its code says)"
+    declared = declared_approval(row)
+    said = ((declared, "as its code says"), (row.approval, "for all tenants"),
+            (policy.approval if policy is not None else "", "for your tenant"))  # fmt: skip
+    strictest, by = max(((word, by) for word, by in said if word in APPROVALS), key=lambda one: CAREFUL.index(one[0]))
+    return f"{strictest} ({by})"
+
+
+def limits_text(row: ToolManifest, policy: ToolPolicy | None = None) -> str:
+    """How often one caller may call it; the tenant's own limit holds besides."""
+    own = rate_text(policy.rate_requests, policy.rate_window_s) if policy is not None else ""
+    for_all = rate_text(row.rate_requests, row.rate_window_s)
+    return f"{for_all}; in your tenant also {own}" if own else for_all
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -86,17 +100,28 @@ def history(alias: str, kind: str, name: str, chain: UUID = PLATFORM_CHAIN) -> l
 
 
 def _told(row: AuditLog) -> str:
+    """A line for each thing that changed, or that the row says otherwise."""
     changes = row.details.get("changes")
-    if not isinstance(changes, dict):
-        return pretty(row.details)
-    pairs = ((name, said) for name, said in sorted(changes.items()) if isinstance(said, list) and len(said) == 2)
-    return "\n".join(f"{name}: {_short(said[0])} -> {_short(said[1])}" for name, said in pairs)
+    if isinstance(changes, dict):
+        return "\n".join(_moved(name, said) for name, said in sorted(changes.items()))
+    said_of = row.details.get("said", row.details)
+    return "\n".join(
+        _moved(name, said) if name in PAIRS else f"{name}: {_short(said)}" for name, said in sorted(said_of.items())
+    )
+
+
+def _moved(name: str, said: Any) -> str:
+    return f"{name}: {_short(said[0])} -> {_short(said[1])}" if isinstance(said, list) and len(said) == 2 else name
 
 
 def _short(value: Any) -> str:
     if value in (None, "", []):
         return "nothing of its own"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return seen(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 def _lines(declaration: Mapping[str, Any]) -> list[str]:

@@ -77,6 +77,7 @@ class ToolPolicy(models.Model):
 
     class Meta:
         db_table = "tool_policies"
+        verbose_name_plural = "tool policies"
         constraints = [
             models.UniqueConstraint(name="tool_policies_one", fields=["tenant", "tool"]),
             models.CheckConstraint(

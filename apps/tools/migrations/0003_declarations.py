@@ -7,6 +7,7 @@ class Migration(migrations.Migration):
     dependencies = [("tools", "0002_rights")]
 
     operations = [
+        migrations.AlterModelOptions("toolpolicy", {"verbose_name_plural": "tool policies"}),
         migrations.AddField(
             "toolmanifest",
             "declaration",
