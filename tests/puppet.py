@@ -32,13 +32,16 @@ def last_tool(body: dict[str, Any]) -> str:
 
 @dataclass
 class Puppet:
-    """``rounds``: what it does in each round of an answer, the last again and again. ``plan``: the todos it proposes;
-    None: one answer. ``category``: what it thinks a prompt is. ``bodies``: every request that it got."""
+    """``rounds``: what it does in each round of an answer, the last again and again. ``words``: what it says where it
+    has no tools. ``plan``: the todos it proposes; None: one answer. ``category``: what it thinks a prompt is.
+    ``cypher``: the query it writes. ``bodies``: every request that it got."""
 
     stub: Stub
     rounds: Sequence[Round] = ()
     plan: list[dict[str, Any]] | None = None
     category: str = "CHAT"
+    words: str = "Done."
+    cypher: str = "MATCH (g:Gene) RETURN g.name AS name ORDER BY name"
     model: str = field(default_factory=lambda: f"puppet-{uuid4().hex[:8]}")
     bodies: list[dict[str, Any]] = field(default_factory=list)
 
@@ -56,6 +59,8 @@ class Puppet:
         self.bodies.append(ask.body)
         if (schema := ask.body.get("response_format")) is not None:
             return says(json.dumps(self._structured(json.dumps(schema), ask.body)))
+        if not ask.body.get("tools"):
+            return says(self.words)
         messages = ask.body["messages"]
         asked = max(index for index, message in enumerate(messages) if message["role"] == "user")
         done = sum(message["role"] == "assistant" for message in messages[asked:])
@@ -69,6 +74,8 @@ class Puppet:
             said = str(body["messages"][-1]["content"])
             request = said.partition("<request>\n")[2].partition("\n</request>")[0]
             return {"todos": self.plan or [{"task": request, "kind": "answer"}]}
+        if '"cypher"' in schema:
+            return {"cypher": self.cypher, "parameters": {}, "explanation": "As asked."}
         if '"give_up"' in schema:
             return {"give_up": True, "reason": "No.", "task": "", "kind": "answer"}
         return {"category": self.category, "confidence": 0.9, "reason": "It was told so."}

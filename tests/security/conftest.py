@@ -5,6 +5,7 @@ import pytest
 from apps.identity import issuer
 from apps.identity.issuer import own_issuer
 from apps.tenancy.models import Tenant
+from tests.integration.runs.conftest import effects, engine, undisturbed  # noqa: F401
 from tests.unit.identity.forge import Forge
 
 
