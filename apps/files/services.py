@@ -178,6 +178,16 @@ def receive(principal: Principal, upload: Upload, pieces: Iterable[bytes]) -> Fi
     return row
 
 
+def scratch(tenant_id: UUID, work_id: UUID) -> Path:
+    """A directory of the tenant's for work that ends in no file; the same for every attempt at it."""
+    return disk.work(tenant_id, work_id)
+
+
+def clear_scratch(tenant_id: UUID, work_id: UUID) -> None:
+    """The work is done."""
+    disk.clear_work(tenant_id, work_id)
+
+
 def delete_file(principal: Principal, file_id: UUID) -> None:
     """A file of one's own, for administrators any of the tenant's. NotFoundError."""
     with tenant_scope(principal.tenant_id):

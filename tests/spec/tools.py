@@ -2,6 +2,25 @@
 
 TOOLS: dict[str, tuple[str, str]] = {
     "tools:files": ("R39", "A file comes back as it was sent, to whom it belongs, and a crash leaves no half one."),
+    "tools:etl": (
+        "SPEC 8",
+        "Files of any size go into the graph and out of it, bad lines are told, and what was cut off goes on.",
+    ),
+    "tools:export": ("SPEC 8", "What a query or labels give comes as CSV, JSON or Cypher, masked, small or as a file."),
+    "tools:bulk": ("contract 7.3", "graph.bulk loads tables of nodes and relationships, and exports one label or type."),
+    "tools:data": (
+        "contract 7.3",
+        "Data are held against the schema and repaired without loss; what is purged was set aside and is kept in a file.",
+    ),
+    "tools:backup": (
+        "contract 7.3",
+        "A tenant's graph is backed up and restored to what it was, checked first, and never another tenant's.",
+    ),
+    "tools:db": ("contract 7.3", "A tenant's administrator stops every change of its graph, and lets changes in again."),
+    "tools:admin": (
+        "SPEC 8",
+        "Indexes and constraints of the graph are made and dropped by the platform's administrators, never its own ones.",
+    ),
     "tools:rest": (
         "SPEC 3, 8",
         "A caller lists, reads and calls over REST the tools that it may call, and no others; history, batch, keys.",
