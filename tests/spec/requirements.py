@@ -364,7 +364,6 @@ SECURITY: dict[str, tuple[str, str]] = {
     "security:101": ("security 101", "No words of a person make a run do more than that person may."),
     "security:103": ("security 103", "What tools and the graph say is data; changes that come of it wait."),
     "security:104": ("security 104", "Answers and calls carry nothing to a host that nobody named."),
-    "security:107": ("security 107", "A run acts as its submitter, who must have the right to run agents."),
     "security:110": ("security 110", "Steps, calls, outputs and time of a run are bounded, whoever asks for more."),
     "security:113": ("security 113", "An approval is a person's signed record about arguments shown whole."),
     "security:112": ("security 112", "Markup, templates and format strings are text everywhere."),

@@ -109,7 +109,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     ),
     "tools:mcp-resources": ("SPEC 8", "Schema, runs, jobs and prompts are read over MCP with the caller's rights."),
     "tools:mcp-stdio": ("SPEC 8", "manage.py mcp_stdio offers the same over standard input, in one token's name."),
-    "security:107": ("security 107", "A token for others opens no MCP door, acts as nobody else, and goes no further."),
+    "security:107": ("security 107", "A run acts as its submitter alone, and a token for others opens no MCP door and goes no further."),
     "security:108": (
         "security 108",
         "No MCP session can be guessed or taken over, and no web page rebinds its way in.",

@@ -1,4 +1,4 @@
-"""Runs that change something: what the person's own words fixed is done; what data may have wished waits for a person."""
+"""Runs that change something: what the person's own words fixed is done, what data may have wished waits."""
 
 from collections.abc import Iterator
 from typing import Any
