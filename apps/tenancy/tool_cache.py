@@ -7,6 +7,7 @@ what lists and prefixes go by: nothing looks through all of Redis. While it is a
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -112,7 +113,7 @@ def _steps(tenant_id: UUID, since_ms: int) -> Iterator[list[str]]:
     """The texts of keys that expire after that, some at a time; one may come twice."""
     name, cursor = _index(tenant_id)[0], 0
     while True:
-        cursor, pairs = _talk(lambda at=cursor: client().zscan(name, at, count=STEP))
+        cursor, pairs = _talk(partial(client().zscan, name, cursor, count=STEP))
         yield [text for text, expires_ms in pairs if expires_ms > since_ms]
         if cursor == 0:
             return

@@ -29,7 +29,7 @@ def extract(text: str, max_words: int) -> list[str]:
     """
     said = list(dict.fromkeys(sentences(text)))[:SENTENCES_READ]
     terms = [frozenset(words.terms(sentence)) for sentence in said]
-    weight: dict[str, float] = Counter(term for found in terms for term in found)
+    weight = {term: float(count) for term, count in Counter(term for found in terms for term in found).items()}
     heap = [(-_score(found, weight, first=place == 0), place) for place, found in enumerate(terms)]
     least = LEAST * min(heap, default=(0.0, 0))[0]
     heap = [pair for pair in heap if pair[0] <= least]

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
@@ -27,6 +27,7 @@ EFFECTS: tuple[Effect, ...] = ("read", "idempotent", "write", "destructive")
 Approval = Literal["never", "tainted", "always"]
 APPROVALS: tuple[Approval, ...] = ("never", "tainted", "always")
 Function = Callable[[ToolContext, Any], BaseModel]
+F = TypeVar("F", bound=Function)
 BASIC = "tools:invoke:basic"
 NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+", re.ASCII)  # nothing that looks like another
 DEFAULT_TIMEOUT_S = 30.0
@@ -153,14 +154,14 @@ def tool(
     aliases: tuple[str, ...] = (),
     example: Mapping[str, Any] | None = None,
     example_role: str = "user",
-) -> Callable[[Function], Function]:
+) -> Callable[[F], F]:
     """Declare a tool. TypeError or ValueError, at start-up, for one that is not whole.
 
     ``scopes``: without them ``tools:invoke:basic`` for a tool that reads, ``tools:invoke`` and ``write`` for others.
     ``approval``: without it ``never`` for a tool that reads, ``tainted`` for others.
     """
 
-    def declare(function: Function) -> Function:
+    def declare(function: F) -> F:
         hints = get_type_hints(function)
         given, gives = hints.get("given"), hints.get("return")
         if not (isinstance(given, type) and issubclass(given, ToolInput)):
