@@ -7,7 +7,10 @@ TOOLS: dict[str, tuple[str, str]] = {
         "Files of any size go into the graph and out of it, bad lines are told, and what was cut off goes on.",
     ),
     "tools:export": ("SPEC 8", "What a query or labels give comes as CSV, JSON or Cypher, masked, small or as a file."),
-    "tools:bulk": ("contract 7.3", "graph.bulk loads tables of nodes and relationships, and exports one label or type."),
+    "tools:bulk": (
+        "contract 7.3",
+        "graph.bulk loads tables of nodes and relationships, and exports one label or type.",
+    ),
     "tools:data": (
         "contract 7.3",
         "Data are held against the schema and repaired without loss; what is purged was set aside and is kept in a file.",
@@ -16,7 +19,10 @@ TOOLS: dict[str, tuple[str, str]] = {
         "contract 7.3",
         "A tenant's graph is backed up and restored to what it was, checked first, and never another tenant's.",
     ),
-    "tools:db": ("contract 7.3", "A tenant's administrator stops every change of its graph, and lets changes in again."),
+    "tools:db": (
+        "contract 7.3",
+        "A tenant's administrator stops every change of its graph, and lets changes in again.",
+    ),
     "tools:admin": (
         "SPEC 8",
         "Indexes and constraints of the graph are made and dropped by the platform's administrators, never its own ones.",
@@ -57,7 +63,7 @@ TOOLS: dict[str, tuple[str, str]] = {
     ),
     "tools:taint": (
         "R30",
-        "A wish to write that arises after data was read waits for a person, one that the person's own words made does not.",
+        "A wish to write that arises after data was read waits for a person; one of the person's own words does not.",
     ),
     "tools:run-approval": (
         "R31",
@@ -109,7 +115,10 @@ TOOLS: dict[str, tuple[str, str]] = {
     ),
     "tools:mcp-resources": ("SPEC 8", "Schema, runs, jobs and prompts are read over MCP with the caller's rights."),
     "tools:mcp-stdio": ("SPEC 8", "manage.py mcp_stdio offers the same over standard input, in one token's name."),
-    "security:107": ("security 107", "A run acts as its submitter alone, and a token for others opens no MCP door and goes no further."),
+    "security:107": (
+        "security 107",
+        "A run acts as its submitter alone, and a token for others opens no MCP door and goes no further.",
+    ),
     "security:108": (
         "security 108",
         "No MCP session can be guessed or taken over, and no web page rebinds its way in.",
