@@ -7,6 +7,7 @@ from apps.identity.principal import Principal
 from apps.mcp import names
 from apps.mcp.pages import page
 from apps.tools.registry import callable_by
+from apps.tools.shown import annotations
 from apps.tools.spec import ToolSpec
 
 REMEMBERED_PAGES = 256
@@ -28,20 +29,13 @@ def tools_page(principal: Principal, cursor: str | None, *, underscores: bool) -
 
 def described(spec: ToolSpec, *, underscores: bool) -> dict[str, Any]:
     """A tool as the protocol describes it."""
-    reads = spec.effect == "read"
     return {
         "name": names.shown(spec.name, underscores=underscores),
         "title": spec.title,
         "description": spec.description,
         "inputSchema": spec.input_schema,
         "outputSchema": spec.output_schema,
-        "annotations": {
-            "title": spec.title,
-            "readOnlyHint": reads,
-            "destructiveHint": spec.effect == "destructive",
-            "idempotentHint": spec.effect in ("read", "idempotent"),
-            "openWorldHint": False,
-        },
+        "annotations": annotations(spec),
     }
 
 
