@@ -6,14 +6,14 @@ TOOLS: dict[str, tuple[str, str]] = {
         "SPEC 8",
         "Files of any size go into the graph and out of it, bad lines are told, and what was cut off goes on.",
     ),
-    "tools:export": ("SPEC 8", "What a query or labels give comes as CSV, JSON or Cypher, masked, small or as a file."),
+    "tools:export": ("SPEC 8", "What a query or labels give comes as CSV, JSON or Cypher, masked, or as a file."),
     "tools:bulk": (
         "contract 7.3",
-        "graph.bulk loads tables of nodes and relationships, and exports one label or type.",
+        "graph.bulk loads tables of nodes and relationships and exports one label.",
     ),
     "tools:data": (
         "contract 7.3",
-        "Data are held against the schema and repaired without loss; what is purged was set aside and is kept in a file.",
+        "Data are held against the schema and repaired without loss; what is purged was set aside and is kept.",
     ),
     "tools:backup": (
         "contract 7.3",
@@ -21,11 +21,11 @@ TOOLS: dict[str, tuple[str, str]] = {
     ),
     "tools:db": (
         "contract 7.3",
-        "A tenant's administrator stops every change of its graph, and lets changes in again.",
+        "A tenant's administrator stops every change of its graph, and lets them in again.",
     ),
     "tools:admin": (
         "SPEC 8",
-        "Indexes and constraints of the graph are made and dropped by the platform's administrators, never its own ones.",
+        "Indexes and constraints are made and dropped by the platform's administrators, never its own ones.",
     ),
     "tools:rest": (
         "SPEC 3, 8",
@@ -119,6 +119,7 @@ TOOLS: dict[str, tuple[str, str]] = {
         "security 107",
         "A run acts as its submitter alone, and a token for others opens no MCP door and goes no further.",
     ),
+    "security:mcp-limits": ("security 110", "Messages to /mcp are bounded in size, depth, number and time."),
     "security:108": (
         "security 108",
         "No MCP session can be guessed or taken over, and no web page rebinds its way in.",
