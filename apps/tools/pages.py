@@ -19,7 +19,7 @@ def parse_id(raw: str, what: str) -> UUID:
         return UUID(raw)
     except ValueError as error:
         raise BadRequestError(
-            f"An id of a call, job or approval is a UUID; this {what}'s is none.", code=f"invalid_{what}_id"
+            f"{'A' if what == 'job' else 'An'} {what} id is a UUID.", code=f"invalid_{what}_id"
         ) from error
 
 

@@ -27,7 +27,7 @@ def check(call: Call, tool: Effective) -> None:
         raise ForbiddenError(
             f"{tool.spec.name} needs {missing}, which you do not have.",
             required_permission=missing,
-            required_scopes=list(tool.needed_scopes),
+            required_scopes=list(tool.required_scopes),
         )
     if tool.off:
         raise ToolSwitchedOff(f"{tool.spec.name} cannot be called. {tool.off}")

@@ -40,6 +40,12 @@ MANIFESTS = (
 )
 POLICIES = "SELECT tenant_id, tool, enabled, extra_scopes, approval, rate_requests, rate_window_s FROM tool_policies"
 
+# Another answer after any write, whoever wrote: every version of a row has its transaction's number.
+WRITTEN = """
+SELECT (SELECT count(*) FROM tool_manifests), (SELECT sum(hashtext(xmin::text)::bigint) FROM tool_manifests),
+    (SELECT count(*) FROM tool_policies), (SELECT sum(hashtext(xmin::text)::bigint) FROM tool_policies)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -102,6 +108,16 @@ class Effective:
     @property
     def needed_scopes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys((*self.scopes, *self.extra_scopes)))
+
+    @property
+    def required_scopes(self) -> tuple[str, ...]:
+        """Everything that a token must cover, those of its permissions too; none that another one includes."""
+        found = sorted({*self.needed_scopes, *(rbac.scope_for(name) for name in (INVOKE, *self.spec.permissions))})
+        for scope in tuple(found):
+            others = frozenset(found) - {scope}
+            if covers(others, scope):
+                found.remove(scope)
+        return tuple(found)
 
     def called_with(self, arguments: Mapping[str, Any]) -> "Effective":
         """The tool as this call uses it: one of its reading actions asks for no more than a tool that reads."""
@@ -229,35 +245,48 @@ def _approval(said: str) -> Approval:
     return next((known for known in APPROVALS if known == said), "never")
 
 
-def _load() -> Registered:
-    # Runs in a thread of its own, whose connection must go back to the pool.
-    try:
-        with engine_db.cursor() as cursor:
-            cursor.execute(MANIFESTS)
-            manifests = {
-                name: Manifest(enabled, _texts(scopes), approval, Rate(requests, window_s), timeout_s, fingerprint)
-                for name, enabled, scopes, approval, requests, window_s, timeout_s, fingerprint in cursor.fetchall()
-            }
-            cursor.execute(POLICIES)
-            policies = {
-                (tenant_id, tool): Policy(
-                    enabled,
-                    _texts(scopes),
-                    approval,
-                    None if requests is None or window_s is None else Rate(requests, window_s),
-                )
-                for tenant_id, tool, enabled, scopes, approval, requests, window_s in cursor.fetchall()
-            }
-            return Registered(manifests, policies)
-    finally:
-        connections[engine_db.ALIAS].close()
+class Reader:
+    """Reads all of it anew where a row was written since, and else only learns that none was."""
+
+    def __init__(self) -> None:
+        self._last: tuple[tuple[Any, ...], Registered] | None = None
+
+    def __call__(self) -> Registered:
+        # Runs in a thread of its own, whose connection must go back to the pool.
+        try:
+            with engine_db.cursor() as cursor:
+                cursor.execute(WRITTEN)
+                written = tuple(cursor.fetchone())
+                if self._last is None or self._last[0] != written:
+                    self._last = (written, _read(cursor))
+                return self._last[1]
+        finally:
+            connections[engine_db.ALIAS].close()
+
+
+def _read(cursor: Any) -> Registered:
+    cursor.execute(MANIFESTS)
+    manifests = {
+        name: Manifest(enabled, _texts(scopes), approval, Rate(requests, window_s), timeout_s, fingerprint)
+        for name, enabled, scopes, approval, requests, window_s, timeout_s, fingerprint in cursor.fetchall()
+    }
+    cursor.execute(POLICIES)
+    policies = {
+        (tenant_id, tool): Policy(
+            enabled,
+            _texts(scopes),
+            approval,
+            None if requests is None or window_s is None else Rate(requests, window_s),
+        )
+        for tenant_id, tool, enabled, scopes, approval, requests, window_s in cursor.fetchall()
+    }
+    return Registered(manifests, policies)
 
 
 def _texts(said: object) -> tuple[str, ...]:
     """A jsonb list as Django's or psycopg's connection hands it over."""
-
     found = json.loads(said) if isinstance(said, str) else said
     return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
 
-current: Reloaded[Registered] = Reloaded("tools", _load, (DatabaseError, psycopg.Error), PACE)
+current: Reloaded[Registered] = Reloaded("tools", Reader(), (DatabaseError, psycopg.Error), PACE)

@@ -17,7 +17,7 @@ from kernel.request_context import current
 def tool_out(tool: Effective, *, with_module: bool) -> dict[str, Any]:
     """A tool that the caller may call. ``with_module``: administrators see where its code is."""
     spec = tool.spec
-    scopes = list(tool.needed_scopes)
+    scopes = list(tool.required_scopes)
     return {
         "id": f"{spec.name}@{spec.version}",
         "name": spec.name,

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.identity.issuer import sign_access_token
 from apps.tools.spec import DECLARED
 from tests.clients import Api
 from tests.factories import make_token
@@ -199,3 +200,20 @@ def test_a_batch_answers_each_call_for_itself(api: Api) -> None:
 @pytest.mark.parametrize("calls", [[], [{"name": "system.time"}] * 21, [{"name": "system.time", "more": 1}]])
 def test_a_batch_that_does_not_fit_is_refused_whole(api: Api, calls: list[Any]) -> None:
     assert api.post("/v1/tools/invocations", {"invocations": calls}).status == 422
+
+
+def test_the_scopes_that_a_tool_requires_are_all_that_a_token_must_cover(
+    api_url: str, tenant: Any, caller_of: Callable[..., Api]
+) -> None:
+    shown = caller_of("curator").get("/v1/tools/crud.delete_node").json
+    enough = set(shown["required_scopes"])
+
+    assert {"graph:write", "write"} <= enough
+    assert "tools:invoke:basic" not in enough, "tools:invoke includes it"
+    for missing in (None, *enough):
+        scopes = sorted({*enough, "read"} - {missing})
+        token = sign_access_token(
+            sub="x", tenant_id=tenant.id, roles=["curator"], scopes=scopes, client_id="tests", ttl_s=60
+        )
+        answer = Api(api_url, token).post("/v1/tools/crud.delete_node/invocations", {"args": {}})
+        assert answer.status == (201 if missing is None else 403), (missing, answer.body)
