@@ -21,6 +21,7 @@ from apps.tools.spec import ToolInput, ToolOutput, tool
 from kernel.clock import iso
 from kernel.errors import ForbiddenError, NotFoundError
 
+LATEST_S = 253_402_300_799  # the last second that a calendar of four digits has
 Word = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -52,7 +53,7 @@ def describe_principal(context: ToolContext, given: NothingIn) -> PrincipalOut:
     """Who makes this call: subject, tenant, roles, scopes, permissions, when the token ends, and for whom it acts."""
     principal, config = context.principal, tenant_config(context.tenant_id)
     slug = slug_of(principal.tenant_id)
-    ends = datetime.fromtimestamp(principal.expires_at, UTC) if principal.expires_at else None
+    ends = datetime.fromtimestamp(min(principal.expires_at, LATEST_S), UTC) if principal.expires_at else None
     return PrincipalOut(
         sub=principal.sub,
         tenant_id=principal.tenant_id,

@@ -183,3 +183,24 @@ def test_a_key_of_another_type_is_answered_locally_and_shuts_nobody_out(name: st
     assert [decision.allowed for decision in decisions] == [True, True, False]
     assert all(decision.is_local for decision in decisions)
     assert availability.usable()
+
+
+@pytest.mark.requirement("limits:window")
+@pytest.mark.parametrize("with_redis", [True, False], ids=["redis", "this-process"])
+def test_counts_can_be_looked_at_and_begun_anew_for_one_owner_alone(
+    name: str, monkeypatch: pytest.MonkeyPatch, *, with_redis: bool
+) -> None:
+    if not with_redis:
+        monkeypatch.setattr(availability, "usable", lambda: False)
+    mine, theirs = user(name, 5, owner="a."), user(name, 5, owner="b.")
+    for limit in (mine, mine, mine, theirs):
+        limiter.take([limit])
+
+    before = [[usage.used for usage in limiter.look([mine, theirs])] for _ in range(2)]
+    everywhere = limiter.forget([mine])
+    after = [usage.used for usage in limiter.look([mine, theirs])]
+
+    assert before == [[3, 1], [3, 1]]
+    assert (everywhere, after) == (with_redis, [0, 1])
+    assert all(limiter.take([mine]).allowed for _ in range(5))
+    assert not limiter.take([mine]).allowed

@@ -20,6 +20,7 @@ from apps.identity.models import User
 from apps.identity.principal import Principal
 from apps.identity.services import create_account
 from apps.jobs.services import create_job
+from apps.ops import reports
 from apps.tenancy import deletion, exports, ownership, tool_cache
 from apps.tenancy.consents import Fact, record_consent
 from apps.tenancy.models import Tenant
@@ -59,6 +60,7 @@ def furnish(tenant: Tenant) -> Principal:
     create_job(caller, type_name="test", payload={"secret": f"of {tenant.slug}"}, idempotency_key=uuid4().hex)
     create_account(username=f"ada@{tenant.slug}.example", email="ada@x.example", tenant_id=tenant.id, roles=["user"])
     write_profile(caller, {"language": "it"}, how="set")
+    reports.record(caller, uuid4(), reports.Reported("Timeout", "It took too long."))
     record_consent(caller, Fact(uuid4(), "research", True))
     tool_cache.put(tenant.id, "kept", tenant.slug, ttl_s=600)
     return caller

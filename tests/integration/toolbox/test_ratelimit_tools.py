@@ -13,6 +13,7 @@ from apps.tenancy.models import Tenant
 from apps.tenancy.resolver import tenant_config
 from apps.tenancy.services import change_tenant
 from kernel.errors import ForbiddenError, ValidationError
+from kernel.redis_client import availability
 from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
 from tests.factories import make_principal, make_tenant, platform_tenant
@@ -97,6 +98,17 @@ def test_another_caller_is_seen_and_begun_anew_by_who_manages_limits(tenant: Ten
             return AuditLog.objects.filter(action="ratelimit.reset", resource_id=user.sub, actor=operator.sub).exists()
 
     wait_for(noted, limit_s=5, what="the audit row of the reset")
+
+
+def test_counts_that_cannot_be_reached_are_not_said_to_begin_anew(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(availability, "usable", lambda: False)
+
+    outcome = call(make_principal(tenant, "operator"), TOOL, {"action": "reset", "key": "user:ada"})
+
+    assert outcome.error is not None
+    assert (outcome.error["code"], outcome.http_status) == ("redis_unavailable", 503)
 
 
 def test_the_same_sub_of_another_tenant_is_somebody_else(tenant: Tenant) -> None:
