@@ -51,31 +51,38 @@ def ask(
     explain: bool = False,
     summarize: bool = True,
     row_limit: int | None = None,
+    timeout_s: float | None = None,
     behalf: OnBehalf | None = None,
 ) -> Answer:
     """The answer with the query and the rows it stands on, or a refused one with the reason. ``explain``: nothing runs.
 
     ``model``: name or id of a model instance; None: the default. ``summarize``: whether a model may put the rows into
-    words. Errors of the door (apps/graph/errors.py) and an unknown model's NotFoundError are the caller's.
+    words. ``timeout_s``: of the query. Errors of the door (apps/graph/errors.py) and an unknown model's NotFoundError
+    are the caller's.
     """
-    ports = ports_for(principal, model=model, row_limit=row_limit, behalf=behalf)
+    ports = ports_for(principal, model=model, row_limit=row_limit, timeout_s=timeout_s, behalf=behalf)
     return pipeline.answer(question, ports, explain=explain, summary_by_model=summarize)
 
 
-def write(principal: Principal, question: str, *, model: str | None = None) -> Answer:
+def write(principal: Principal, question: str, *, model: str | None = None, behalf: OnBehalf | None = None) -> Answer:
     """The query for a question, through the gate; nothing runs and nothing is explained."""
-    return pipeline.write(question, ports_for(principal, model=model))
+    return pipeline.write(question, ports_for(principal, model=model, behalf=behalf))
 
 
 def ports_for(
-    principal: Principal, *, model: str | None = None, row_limit: int | None = None, behalf: OnBehalf | None = None
+    principal: Principal,
+    *,
+    model: str | None = None,
+    row_limit: int | None = None,
+    timeout_s: float | None = None,
+    behalf: OnBehalf | None = None,
 ) -> Ports:
     """What the stages may call, in this caller's name."""
     wanted = min(row_limit or settings.GRAPH_ROW_LIMIT, settings.GRAPH_ROW_LIMIT)
 
     def inspect(cypher: str, parameters: Parameters) -> Passed:
         try:
-            passed = queries.inspected(principal, cypher, parameters, rows=wanted)
+            passed = queries.inspected(principal, cypher, parameters, rows=wanted, timeout_s=timeout_s)
         except GateRefusal as refusal:
             raise Refused(Refusal("validate", refusal.layer, refusal.message, refusal.hint)) from refusal
         if passed.mode != "run":
