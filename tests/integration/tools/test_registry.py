@@ -17,7 +17,7 @@ from apps.identity.reloading import Reloaded
 from apps.tools import registry, syncing
 from apps.tools.errors import ToolSwitchedOff
 from apps.tools.models import ToolManifest
-from apps.tools.policies import approve_manifest, change_manifest
+from apps.tools.policies import approve_manifest, change_manifest, remove_policy, set_policy
 from apps.tools.spec import DECLARED, Rate
 from kernel import engine_db
 from kernel.errors import NotFoundError, UnavailableError
@@ -225,13 +225,33 @@ def test_a_switch_bites_in_another_process_within_three_seconds(
     sys.stdout.write(f"seen after {seen_at - switched_at:.2f} s\n")
 
 
+def test_what_was_read_is_kept_until_somebody_writes(name: str, tenant: Any, admin_url: str) -> None:
+    read = registry.Reader()
+    first, again = read(), read()
+
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("UPDATE tool_manifests SET enabled = false WHERE name = %s", [name])  # nothing else
+    by_hand = read()
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        connection.execute("UPDATE tool_manifests SET enabled = true WHERE name = %s", [name])
+    set_policy(name, {"enabled": False}, by=make_principal(tenant, "admin"))
+    with_policy = read()
+    remove_policy(name, by=make_principal(tenant, "admin"))
+    without = read()
+
+    assert again is first
+    assert (first.manifests[name].enabled, by_hand.manifests[name].enabled) == (True, False)
+    assert (tenant.id, name) in with_policy.policies
+    assert (with_policy.manifests[name].enabled, (tenant.id, name) in without.policies) == (True, False)
+
+
 def test_while_postgresql_is_away_the_last_known_holds_for_a_minute(
     name: str, tenant: Any, admin_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     later_s = 0.0
     kept: Reloaded[registry.Registered] = Reloaded(
         "tools",
-        registry._load,
+        registry.Reader(),
         (DatabaseError, psycopg.Error),
         registry.PACE,
         lambda: time.monotonic() + later_s,
