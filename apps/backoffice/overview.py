@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-import redis
 from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest
@@ -15,9 +14,8 @@ from apps.backoffice.site import site
 from apps.jobs.models import Job
 from apps.jobs.states import STATUSES
 from apps.jobs.types import JOB_TYPES
-from apps.ops import probes
+from apps.ops import probes, queues
 from kernel.clock import now
-from kernel.redis_client import availability, client
 
 WINDOW = timedelta(hours=24)
 
@@ -43,17 +41,10 @@ def overview(request: HttpRequest) -> TemplateResponse:
 
 def _queue_depths() -> list[tuple[str, int]]:
     """(job type, ids waiting), both priorities together; nothing while Redis is away."""
-    if not availability.usable():
+    found = queues.depths()
+    if found is None:
         return []
-    pipe = client().pipeline(transaction=False)
-    for job_type in JOB_TYPES.values():
-        pipe.llen(job_type.queue(0))
-        pipe.llen(job_type.queue(1))
-    try:
-        lengths = pipe.execute()
-    except redis.RedisError:
-        return []
-    return [(name, lengths[2 * i] + lengths[2 * i + 1]) for i, name in enumerate(JOB_TYPES)]
+    return [(name, found.jobs[name, "high"] + found.jobs[name, "normal"]) for name in JOB_TYPES]
 
 
 def _links(*, is_platform: bool) -> list[tuple[str, str]]:

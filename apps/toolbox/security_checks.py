@@ -31,7 +31,7 @@ PROMPT_MAX = 20_000
 CYPHER_MAX = 20_000
 FINDINGS_MOST = 100
 # Patterns that were made for names are quick on short texts only: a long one is looked at piece by piece.
-PIECE, OVERLAP = 2_000, 300
+PIECE, OVERLAP = 1_000, 200
 
 
 class Personal(ToolOutput):
