@@ -36,6 +36,17 @@ class BoundedList(ChangeList):
         self.full_result_count = self.result_count
 
 
+def list_without(*columns: str, **shown: Any) -> type[BoundedList]:
+    """A list that leaves large columns where they are; ``shown``: expressions that stand in for them."""
+
+    class Light(BoundedList):
+        def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+            rows = super().get_queryset(request, exclude_parameters)
+            return rows.annotate(**shown).defer(*columns)
+
+    return Light
+
+
 class ScopedAdmin(ModelAdmin):
     """``right`` opens the page. Query strings may name our filters only: no look-up into columns or other tables."""
 

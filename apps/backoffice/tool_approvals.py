@@ -5,16 +5,16 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter, display
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import Case, Q, QuerySet, Value, When
-from django.db.models.functions import Now
+from django.db.models import Case, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Cast, Left, Now
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 
 from apps.backoffice import filters
-from apps.backoffice.documents import pretty
+from apps.backoffice.documents import pretty, seen
 from apps.backoffice.llm_acts import told_why
 from apps.backoffice.llm_shown import badge
 from apps.backoffice.rights import TOOL_APPROVALS, Staff, require, staff_of
-from apps.backoffice.scoped_admin import ScopedAdmin
+from apps.backoffice.scoped_admin import BoundedList, ScopedAdmin, list_without
 from apps.backoffice.site import site
 from apps.backoffice.told import tell
 from apps.backoffice.tool_forms import ReadForm
@@ -78,6 +78,9 @@ class ApprovalAdmin(ScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("tenant")
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return list_without("arguments", beginning=Left(Cast("arguments", TextField()), PREVIEW_CHARS + 1))
+
     @display(description="Asked")
     def asked_at(self, row: ToolApproval) -> Any:
         return row.created_at
@@ -92,7 +95,7 @@ class ApprovalAdmin(ScopedAdmin):
 
     @display(description="Arguments, their beginning")
     def given(self, row: ToolApproval) -> str:
-        text = " ".join(pretty(row.arguments).split())
+        text = seen(row.beginning)  # type: ignore[attr-defined]
         return text if len(text) <= PREVIEW_CHARS else f"{text[:PREVIEW_CHARS]} ..."
 
     @display(description="Who called")

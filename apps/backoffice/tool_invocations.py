@@ -12,6 +12,7 @@ from apps.backoffice import filters
 from apps.backoffice.documents import listed
 from apps.backoffice.live_rows import LiveRows
 from apps.backoffice.rights import TOOL_APPROVALS, TOOL_CALLS, Staff, staff_of
+from apps.backoffice.scoped_admin import BoundedList, list_without
 from apps.backoffice.site import site
 from apps.backoffice.tool_shown import effect_badge, tool_address
 from apps.identity.selectors import username_of
@@ -40,6 +41,9 @@ class InvocationAdmin(LiveRows):
     found_by = ("pk", "run_id", "job_id")
     search_help_text = "The id of a call, of its run or of its job, or its owner exactly"
     live_template = "backoffice/tool_call_live.html"
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return list_without("arguments", "result")
 
     @display(description="Call")
     def short_id(self, row: ToolInvocation) -> str:
