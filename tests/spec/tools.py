@@ -154,4 +154,8 @@ TOOLS: dict[str, tuple[str, str]] = {
         "Templates evaluate nothing, and a text that no model shortened says so.",
     ),
     "security:99": ("security 99", "No cache gives one tenant what another kept there."),
+    "tools:attacks": (
+        "security 2E",
+        "A text that the gate refuses is refused through every tool, and where a value goes it is only text.",
+    ),
 }
