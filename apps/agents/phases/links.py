@@ -82,10 +82,12 @@ class LinkGuard:
         """How much of what is held can be told: whole lines, and words in which nothing begins."""
         line = max(self._held.rfind("\n"), self._held.rfind("\r")) + 1
         rest = self._held[line:]
-        risk = None if len(rest) > HELD_CHARS else _RISKY.search(rest)
+        is_long = len(rest) > HELD_CHARS
+        risk = None if is_long else _RISKY.search(rest)
         told = rest if risk is None else rest[: risk.start()]
         blank = max(told.rfind(" "), told.rfind("\t")) + 1
-        return line + (len(told) if risk is None and told and not _PERHAPS.search(told) else blank)
+        is_over = risk is None and not is_long and told and not _PERHAPS.search(told)
+        return line + (len(told) if is_over else blank)
 
 
 def _line(line: str, hosts: frozenset[str]) -> str:

@@ -14,6 +14,8 @@ from apps.agents.phases.step import step
 from apps.agents.sessions.services import create_session
 from apps.agents.thinking.ports import ports_for
 from apps.agents.types import AgentSpec, Intent, Ports, RunView, Todo
+from apps.graph.seeding.generator import DEFAULT_SEED
+from apps.graph.seeding.sowing import sow
 from apps.identity.principal import Principal
 from apps.llm.types import Message
 from apps.tenancy.models import Tenant
@@ -234,3 +236,27 @@ def test_a_run_without_any_model_at_hand_answers_from_the_graph_and_says_it_is_d
     assert (driven.final.succeeded, driven.final.text.count("**")) == (True, 4)
     spent = ports_of(driven.view, principal, "finalize")
     assert finalize(driven.view, spent).text == driven.final.text
+
+
+LONG = "MATCH (a:Task)-[*1..4]-(b) RETURN count(b) AS n"  # five seconds, which is all that a query has
+
+
+@pytest.mark.requirement("thinking:failures")
+@pytest.mark.parametrize("door", ["graph", "tool"])
+def test_a_cancelled_run_ends_its_query_on_the_server(principal: Principal, door: str) -> None:
+    sow(principal.tenant_id, users=40, seed=DEFAULT_SEED)
+    view, stop = make_view(principal, "x"), threading.Event()
+
+    def checkpoint() -> None:
+        if stop.is_set():
+            raise Stopped
+
+    ports = ports_of(view, principal, checkpoint=checkpoint, cancelled=stop.is_set)
+    threading.Timer(0.3, stop.set).start()
+    began = time.monotonic()
+
+    with pytest.raises(Stopped):
+        ports.ask_graph(LONG) if door == "graph" else ports.invoke_tool("graph.query", {"cypher": LONG}, tainted=False)
+
+    assert time.monotonic() - began < 3
+    assert tape_of(view) == []

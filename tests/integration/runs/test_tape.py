@@ -227,3 +227,21 @@ def test_nobody_reads_or_writes_the_tape_of_another_tenant(view: RunView) -> Non
 
     assert seen == 0
     assert [row.answer for row in tape_of(view)] == [{"value": "secret"}]
+
+
+@pytest.mark.requirement("tape:intent")
+def test_what_failed_is_asked_again_by_the_next_attempt_under_a_key_of_its_own(view: RunView) -> None:
+    outside = Outside([Said(None, {"code": "tool_timeout", "message": "Late."}), Said("done")])
+
+    failed = tape(view).answer("tool", REQUEST, outside.ask, intent=True)
+    again = tape(view).answer("tool", REQUEST, outside.ask, intent=True)
+    with pytest.raises(WorkerDied):
+        tape(view, attempt=2).answer("tool", REQUEST, dies, intent=True)
+    (intent,) = tape_of(view)
+    done = tape(view, attempt=2).answer("tool", REQUEST, outside.ask, intent=True)
+
+    (row,) = tape_of(view)
+    assert (failed.error, again.from_tape, done.value) == (again.error, True, "done")
+    assert outside.keys == [f"{view.run_id}:0:1:0", f"{view.run_id}:0:2:0"]
+    assert (intent.answer, intent.answered_at, intent.attempt) == (None, None, 2)
+    assert row.idempotency_key == intent.idempotency_key == outside.keys[1]

@@ -8,7 +8,7 @@ from apps.agents.phases.offers import explained
 from apps.agents.phases.plan import plan, plan_run
 from apps.agents.types import AgentSpec, Intent
 from apps.llm.errors import CompletionError
-from tests.unit.agents.scripted import Scripted, make_view, said
+from tests.unit.agents.scripted import LOOK, NOTE, Scripted, make_view, said
 
 TWO = "How many failed tasks are there, and which users run the most tasks?"
 FULL, NONE = AgentSpec("a", 1, planning_mode="full"), AgentSpec("a", 1, planning_mode="none")
@@ -169,3 +169,18 @@ def test_parts_beyond_the_steps_of_a_run_are_left_out_with_a_warning() -> None:
 )
 def test_what_is_to_be_explained_stays_a_question(wish: str, question: str) -> None:
     assert explained(wish) == question
+
+
+@pytest.mark.requirement("tools:taint")
+def test_a_change_that_tools_could_make_is_planned_before_anything_is_read() -> None:
+    def asked(prompt: str, **fields: Any) -> list[str]:
+        script = proposal({"task": "note it", "kind": "tool", "tool": "agent.note", "arguments": {"text": "x"}})
+        script.tools, script.writes = (LOOK, NOTE), frozenset({"agent.note"})
+        todos = plan(make_view(prompt, **{"intent": "ADMIN", **fields}), script.ports())
+        assert not any(todo.tainted for todo in todos)
+        return [todo.kind for todo in todos]
+
+    assert asked("Add a note to the session: x") == ["tool"]
+    assert asked("Add a note about them to the session") == ["answer"]  # who are they? the session's past knows
+    assert asked("Add a note to the session: x", agent=NONE) == ["answer"]
+    assert asked("Add a note to the session: x", agent=AgentSpec("a", 1, tools=("graph.query",))) == ["answer"]

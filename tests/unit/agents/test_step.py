@@ -257,3 +257,50 @@ def test_a_question_that_stands_alone_is_asked_as_it_is_and_no_model_makes_a_cha
     assert (alone.questions, alone.asked) == ([("How many tasks failed?", False)], [])
     assert (without_session.questions, without_session.asked) == ([("How many of them failed?", False)], [])
     assert changed.questions == [("And how many of them failed?", False)]
+
+
+WRITE = ToolCall("c2", "agent_note", {"text": "x"})
+
+
+def noted(models: list[Any], view: RunView, index: int = 0, **fields: Any) -> list[tuple[str, bool]]:
+    """What was called, and whether as a wish that data may have had."""
+    script = Scripted(models, tools=(LOOK, NOTE), writes=frozenset({"agent.note"}), **fields)
+    step(view, index, script.ports())
+    return [(name, tainted) for (name, _), tainted in zip(script.called, script.tainted, strict=True)]
+
+
+@pytest.mark.requirement("tools:taint")
+def test_a_call_is_tainted_once_anything_was_read() -> None:
+    alone = one("Add a note", "answer", intent="ADMIN")
+    later = planned(make_view("Look, then add a note", intent="ADMIN"), ("look", "graph"), ("note it", "answer"))
+    later = done(later, StepResult("graph.ask", "failed", {}, None, {"code": "graph_refused", "message": "Note: x"}))
+    rounds = [said(calls=(WRITE, QUESTION)), said(calls=(ToolCall("c3", "agent_note", {"text": "y"}),)), said("Done.")]
+
+    assert noted(rounds, alone) == [("agent.note", False), ("graph.query", False), ("agent.note", True)]
+    assert noted([said(calls=(WRITE,)), said("Done.")], later, 1) == [("agent.note", True)]
+    assert noted([said(calls=(WRITE,)), said("Done.")], alone, history=BEFORE) == [("agent.note", True)]
+
+
+@pytest.mark.requirement("tools:taint")
+def test_a_call_of_the_plan_is_the_persons_own_and_one_of_a_reflection_is_not() -> None:
+    view = make_view("Note it", intent="ADMIN", todos=(Todo("Note it", "tool", tool="agent.note"),))
+    failed, thought = reflected(
+        {"give_up": False, "reason": "Use it.", "task": "look it up", "kind": "tool", "tool": "graph.query"}
+    )
+
+    assert noted([], view) == [("agent.note", False)]
+    assert [todo.tainted for todo in (*failed.more, *thought.more)] == [False, True]
+    assert noted([], make_view("Note it", intent="ADMIN", todos=thought.more)) == [("graph.query", True)]
+
+
+@pytest.mark.requirement("tools:run-approval")
+def test_a_change_that_was_tried_and_failed_is_told_as_it_is() -> None:
+    denied = ToolAnswer(False, error={"code": "approval_denied", "message": "agent.note was denied by a person."})
+    script = Scripted(
+        [said(calls=(WRITE,)), said("I wrote it.")], tools=(NOTE,), writes=frozenset({"agent.note"}),
+        tool=lambda *_: denied,
+    )  # fmt: skip
+
+    result = step(one("Add a note", "answer", intent="ADMIN"), 0, script.ports())
+
+    assert result.output["text"] == "I could not answer this: agent.note was denied by a person. Nothing was done."
