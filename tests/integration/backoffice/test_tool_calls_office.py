@@ -141,12 +141,14 @@ def test_what_waits_comes_first_and_is_approved_with_all_of_its_arguments_in_sig
             ToolApproval.objects.filter(id=ask(caller, text=other).pk).update(status=other)
     there = f"{APPROVALS}{row.pk}/change/"
 
+    overview = tenant_admin.get("/admin/").text
     listed, page = tenant_admin.get(APPROVALS).text, tenant_admin.get(there).text
     body = listed.split("<tbody", 1)[1]
     slip = tenant_admin.submit(there, {"seen": row.arguments_sha256, "action": "approve"})
     done = tenant_admin.submit(there, {"seen": row.arguments_sha256, "has_read": "on", "action": "approve"})
 
     assert body.index(str(row.pk)) == min(body.index(f"{APPROVALS}{other}") for other in _ids(tenant)) + len(APPROVALS)
+    assert "<small>calls of tools</small><b>1</b>" in overview and "changed tools" not in overview
     shown = page.split('<pre class="bo-json whole">')[1].split("</pre>")[0]
     assert shown.count("first line") == 200 and "\\u200b\\u202eend" in shown and "&lt;script&gt;" in shown
     assert "10000000000000000000000" in shown and "&quot;a&quot;: null" in shown

@@ -112,6 +112,7 @@ def test_what_a_tool_has_become_is_shown_word_for_word_and_approved(
     redeclare(tool, description=f"Say it again.\neffect:\n    read\u200b\n{NASTY}", effect="destructive")
     syncing.sync(approve=False, by="tests")
 
+    overview = platform_admin.get("/admin/").text
     listed, page = platform_admin.get(f"{TOOLS}?state=waiting"), platform_admin.get(address(tool))
     shown = platform_admin.get(address(tool, "approve"))
     slip = platform_admin.submit(address(tool, "approve"), {"seen": manifest(tool).fingerprint})
@@ -119,6 +120,7 @@ def test_what_a_tool_has_become_is_shown_word_for_word_and_approved(
     still = manifest(tool)
     done = platform_admin.submit(address(tool, "approve"), {"seen": still.fingerprint, "has_read": "on"})
 
+    assert "<small>new or changed tools</small><b>1</b>" in overview
     assert tool in listed.text and "waits for approval" in page.text and "Approve what it has become" in page.text
     for line in ("<span class=\"removed\">-    write</span>", "<span class=\"added\">+    destructive</span>",
                  "<span class=\"added\">+    effect:</span>", "read\\u200b"):  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.db import Error as DatabaseError
 
+from apps.audit.models import AuditLog
 from apps.identity.principal import Principal
 from apps.identity.reloading import Reloaded
 from apps.tools import registry, syncing
@@ -20,6 +21,7 @@ from apps.tools.models import ToolManifest
 from apps.tools.policies import approve_manifest, change_manifest, remove_policy, set_policy
 from apps.tools.spec import DECLARED, Rate
 from kernel import engine_db
+from kernel.clock import now
 from kernel.errors import NotFoundError, UnavailableError
 from tests.clients import wait_for
 from tests.factories import make_principal, platform_tenant
@@ -191,19 +193,30 @@ def test_in_production_only_the_first_tools_are_vouched_for(name: str, admin_url
     assert manifest(f"{name}.later").approved_fingerprint == ""
 
 
-def test_two_processes_may_synchronise_at_the_same_time(name: str, admin_url: str, spawn: Callable[..., Any]) -> None:
+def test_two_processes_may_synchronise_at_the_same_time_and_see_the_same(
+    name: str, admin_url: str, spawn: Callable[..., Any]
+) -> None:
+    began = now()
     with psycopg.connect(admin_url, autocommit=True) as connection:
         connection.execute("DELETE FROM tool_manifests")
 
     synchronising = [
-        spawn("django", "sync_tools", name=f"sync-{number}", DJANGO_SETTINGS_MODULE="config.settings")
-        for number in range(2)
+        spawn(
+            "django",
+            "sync_tools",
+            name=f"sync-{number}",
+            DJANGO_SETTINGS_MODULE="config.settings",
+            PYTHONHASHSEED=str(number),
+        )  # fmt: skip
+        for number in (1, 2)
     ]
     codes = [process.wait(timeout=30) for process in synchronising]
 
     assert codes == [0, 0]
     assert ToolManifest.objects.using(engine_db.ALIAS).filter(is_declared=True).count() == len(DECLARED) - 1
     syncing.sync(approve=True, by="tests")
+    differing = AuditLog.objects.using(engine_db.ALIAS).filter(action="tool.declared", created_at__gt=began)
+    assert [row.resource_id for row in differing] == []
 
 
 def test_a_switch_bites_in_another_process_within_three_seconds(
