@@ -9,9 +9,11 @@ from uuid import UUID
 
 from apps.identity import rbac
 from apps.identity.principal import Principal
-from apps.jobs.types import JobType
+from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES, JobType
 from apps.llm import loading
 from apps.tenancy import deletion
+from kernel.errors import BadRequestError, ValidationError
+from kernel.payloads import unstorable
 
 
 def _admit_pull(principal: Principal, payload: dict[str, Any]) -> None:
@@ -28,6 +30,30 @@ CHECKS: dict[str, Callable[[Principal, dict[str, Any]], None]] = {
     "model.pull": _admit_pull,
     "model.warmup": _admit_warm_up,
 }
+
+
+def check_payload(type_name: str, payload: dict[str, Any]) -> None:
+    """BadRequestError for an unknown type; ValidationError, with the schema path, for a payload that does not fit."""
+    job_type = JOB_TYPES.get(type_name)
+    if job_type is None:
+        raise BadRequestError(
+            f"There is no job type {type_name[:100]!r}. Use one of {', '.join(PUBLIC_TYPES)}.",
+            code="unknown_type",
+            reason="unknown_type",
+            allowed_types=PUBLIC_TYPES,
+        )
+    if reason := unstorable(payload):
+        faults = [{"loc": ["body", "payload"], "msg": reason, "type": "unstorable"}]
+    else:
+        faults = job_type.validator.faults(payload, at=("body", "payload"))
+    if faults:
+        raise ValidationError(
+            f"The payload does not fit the schema of {type_name!r} (GET /v1/jobs/types shows it).",
+            errors=faults,
+            code="schema_violation",
+            reason="schema_violation",
+            schema_id=type_name,
+        )
 
 
 def add_check(type_name: str, check: Callable[[Principal, dict[str, Any]], None]) -> None:

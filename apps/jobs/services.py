@@ -14,17 +14,16 @@ from pydantic_core import to_json
 
 from apps.identity.principal import Principal
 from apps.jobs import mirror, selectors
-from apps.jobs.admission import CHECKS, admit
+from apps.jobs.admission import CHECKS, admit, check_payload
 from apps.jobs.ledger import ISO_NOW
 from apps.jobs.oversight import record_act
 from apps.jobs.quota import JOBS, claim_room, quota_of
 from apps.jobs.states import TERMINAL
-from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES
+from apps.jobs.types import JOB_TYPES
 from kernel import metrics
 from kernel.clock import iso
-from kernel.errors import BadRequestError, ConflictError, ValidationError
+from kernel.errors import ConflictError, ValidationError
 from kernel.failpoints import failpoint
-from kernel.payloads import unstorable
 from kernel.request_context import current
 from kernel.tenant_context import prepared_cursor, tenant_scope
 
@@ -70,30 +69,6 @@ class Accepted:
     job_id: UUID
     body: bytes
     replayed: bool = False
-
-
-def check_payload(type_name: str, payload: dict[str, Any]) -> None:
-    """BadRequestError for an unknown type; ValidationError, with the schema path, for a payload that does not fit."""
-    job_type = JOB_TYPES.get(type_name)
-    if job_type is None:
-        raise BadRequestError(
-            f"There is no job type {type_name[:100]!r}. Use one of {', '.join(PUBLIC_TYPES)}.",
-            code="unknown_type",
-            reason="unknown_type",
-            allowed_types=PUBLIC_TYPES,
-        )
-    if reason := unstorable(payload):
-        faults = [{"loc": ["body", "payload"], "msg": reason, "type": "unstorable"}]
-    else:
-        faults = job_type.validator.faults(payload, at=("body", "payload"))
-    if faults:
-        raise ValidationError(
-            f"The payload does not fit the schema of {type_name!r} (GET /v1/jobs/types shows it).",
-            errors=faults,
-            code="schema_violation",
-            reason="schema_violation",
-            schema_id=type_name,
-        )
 
 
 def key_digest(principal: Principal, key: str) -> str:

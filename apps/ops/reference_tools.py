@@ -161,9 +161,10 @@ def _limits(schema: dict[str, Any], least: str, most: str) -> str:
 
 def _example(spec: ToolSpec) -> str:
     body = json.dumps({"args": dict(spec.example)}, ensure_ascii=False).replace("'", "'\\''")
-    role = "administrator of the platform" if spec.example_role == "platform" else spec.example_role
+    is_platform = spec.platform or spec.example_role == "platform"
+    role = "administrator of the platform" if is_platform else f"`{spec.example_role}`"
     return (
-        f"Example, as `{role}`:\n\n```sh\ncurl -X POST $API/v1/tools/{spec.name}/invocations \\\n"
+        f"Example, as {role}:\n\n```sh\ncurl -X POST $API/v1/tools/{spec.name}/invocations \\\n"
         f"  -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' \\\n  -d '{body}'\n```\n"
     )
 

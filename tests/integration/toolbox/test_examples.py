@@ -79,7 +79,8 @@ def called(caller: Api, spec: ToolSpec, arguments: dict[str, Any]) -> Answer:
 @pytest.mark.parametrize("name", [spec.name for spec in ORDER])
 def test_the_example_of_a_tool_works(place: Place, name: str) -> None:
     spec = DECLARED[name]
-    caller, arguments = place.caller(spec.example_role), place.filled(spec.example)
+    caller = place.caller("platform" if spec.platform else spec.example_role)
+    arguments = place.filled(spec.example)
 
     answer = called(caller, spec, arguments)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from apps.jobs.services import check_payload
+from apps.jobs.admission import check_payload
 from apps.jobs.types import JOB_TYPES
 from kernel.errors import BadRequestError, ValidationError
 from kernel.payloads import unstorable
