@@ -132,3 +132,12 @@ def test_other_bodies_are_read_as_they_are() -> None:
     body = {"a": [1, 2.5, None, True, "é\u2028"], "b": {"a": {}}}
 
     assert parse(json.dumps(body).encode()) == body
+
+
+@pytest.mark.parametrize("piece", ["select ", "\n"], ids=["select", "lines"])
+def test_a_long_text_takes_time_by_its_length_and_not_by_its_square(piece: str) -> None:
+    began = time.monotonic()
+
+    injection.find(piece * (60_000 // len(piece)))
+
+    assert time.monotonic() - began < 5, "by the square it takes a quarter of a minute"
