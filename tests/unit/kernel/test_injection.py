@@ -1,6 +1,7 @@
 """Pieces of programs in names, and names that only sound like some."""
 
 import json
+import time
 
 import pytest
 from pydantic import ValidationError
