@@ -27,7 +27,7 @@ def get_file(principal: Principal, file_id: UUID) -> File:
         row = _visible(principal).filter(id=file_id).first()
     if row is None:
         raise missing()
-    return row  # type: ignore[no-any-return]
+    return row
 
 
 def list_files(principal: Principal, *, after: Cursor | None, limit: int) -> tuple[list[File], int]:

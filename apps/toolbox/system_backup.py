@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apps.audit import trail
-from apps.files import disk, selectors, services
+from apps.files import disk, selectors, services, zips
 from apps.files.models import BACKUP, File
 from apps.graph import selectors as graph_selectors
 from apps.graph import switch
@@ -130,7 +130,7 @@ def _create(context: ToolContext) -> BackupOut:
         }
         described = written.with_name(MANIFEST)
         described.write_text(json.dumps(manifest, indent=2))
-        transfers.zip_files(target, [described, written], context.checkpoint)
+        zips.pack(target, [described, written], context.checkpoint)
         return manifest
 
     name = f"graph-{now():%Y%m%d-%H%M%S}.zip"

@@ -4,17 +4,15 @@ Every step is found again by the call's idempotency key: what a worker that died
 """
 
 import shutil
-import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
-from django.conf import settings
 from pydantic import BaseModel, ConfigDict, Field
 
-from apps.files import disk, selectors, services
+from apps.files import disk, selectors, services, zips
 from apps.files.models import FILE, File
 from apps.graph.errors import TransferRefusedError
 from apps.graph.transfer.choice import FORMATS
@@ -32,7 +30,6 @@ GraphFormat = Literal["jsonl", "csv", "cypher"]
 NAMESPACE = UUID("6a3f0b1e-6a54-5d0e-9d3b-2f6f1c5f8a11")
 MEDIA_TYPES = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8", "cypher": "text/plain; charset=utf-8"}
 ZIP = "application/zip"
-UNPACKED_TIMES = 200  # a zip may become so many times its size
 RIGHTS = ("graph:update",)
 BAD_SHOWN = 100
 
@@ -178,7 +175,7 @@ def export_file(
         details |= pack(target, source, rows)
     elif is_packed:
         source = work / "packed.zip"
-        zip_files(source, sorted(target.iterdir()), context.checkpoint)
+        zips.pack(source, sorted(target.iterdir()), context.checkpoint)
     elif format_.is_directory:
         source = target / format_.file_name(sections[0])
     return made(draft.finish(source, details=details))
@@ -207,37 +204,6 @@ def made(file: File) -> FileOut:
         sha256=file.sha256,
         expires_at=str(iso(file.expires_at)),
     )
-
-
-def zip_files(target: Path, files: Iterable[Path], checkpoint: Callable[[], None]) -> None:
-    """The files, by their own names, a piece at a time."""
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive:
-        for path in files:
-            with path.open("rb") as source, archive.open(path.name, "w", force_zip64=True) as member:
-                while piece := source.read(disk.CHUNK_BYTES):
-                    checkpoint()
-                    member.write(piece)
-
-
-def unzip(archive_path: Path, target: Path, names: frozenset[str], checkpoint: Callable[[], None]) -> None:
-    """Members of these names into a directory. ToolFailed for any other name, and for a zip that becomes far larger
-    than it is, whatever it says of itself."""
-    left = min(settings.FILES_MAX_BYTES, UNPACKED_TIMES * archive_path.stat().st_size)
-    try:
-        with zipfile.ZipFile(archive_path) as archive:
-            members = archive.infolist()
-            if len(members) > len(names) or not {member.filename for member in members} <= names:
-                raise ToolFailed(f"The zip holds other files than {', '.join(sorted(names))}.", code="zip_refused")
-            for member in members:
-                with archive.open(member) as source, (target / member.filename).open("wb") as file:
-                    while piece := source.read(disk.CHUNK_BYTES):
-                        checkpoint()
-                        left -= len(piece)
-                        if left < 0:
-                            raise ToolFailed("The zip becomes far larger than it is.", code="zip_refused")
-                        file.write(piece)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ToolFailed("The file is not a zip that can be read here.", code="zip_refused") from error
 
 
 def _source(context: ToolContext, wanted: Import, path: Path, work: Path) -> tuple[Path, Format]:
@@ -275,7 +241,7 @@ def _unpacked(context: ToolContext, path: Path, work: Path) -> Path:
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         names = frozenset(FORMATS["csv"].file_name(section) for section in SECTIONS)
-        unzip(path, part, names, context.checkpoint)
+        zips.unpack(path, part, names, context.checkpoint)
         part.rename(done)
     return done
 

@@ -122,7 +122,11 @@ class _Import:
             reading = _Reading(file, self.format, source, offset, number)
             while batch := self._take(reading):
                 self._load(batch, source)
-                state = {"file": file_number, "offset": reading.lines.offset, "number": reading.lines.number}
+                state: dict[str, Any] = {
+                    "file": file_number,
+                    "offset": reading.lines.offset,
+                    "number": reading.lines.number,
+                }
                 if self.findings is not None:
                     state["findings"] = self.findings.as_state()
                 progress.save(self.saved_in, self.identity, state)
