@@ -106,6 +106,12 @@ def names_of(label: str) -> list[str]:
     return [name for name in dict.fromkeys((known.name, known.key, *_FURTHER)) if name in texts]
 
 
+def called(node: dict[str, Any]) -> str:
+    """What people call a node (as results.py shows it) by; its uid where it has no name."""
+    names = (node["properties"].get(one) for label in node["labels"] for one in names_of(label)[:1])
+    return next((one for one in names if isinstance(one, str)), str(node["uid"]))
+
+
 def grams_of(text: str) -> list[str]:
     """Three letters in a row of each word, each once; short words whole."""
     words = utils.default_process(text).split() or [text.strip().lower()]

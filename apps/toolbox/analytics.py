@@ -171,7 +171,7 @@ def answered(context: ToolContext, question: Question, limit: int) -> RowsOut:
         )
     rows = page.rows
     return RowsOut(
-        columns=list(rows.columns),
+        columns=list(page.passed.columns),
         rows=rows.rows,
         row_count=len(rows.rows),
         truncated=rows.truncated,

@@ -133,14 +133,11 @@ def _out(given: SearchIn, found: Found) -> SearchOut:
 
 
 def _hit_out(hit: Hit) -> HitOut:
-    properties = hit.node["properties"]
-    names = [properties.get(one) for label in hit.node["labels"] for one in searching.names_of(label)[:1]]
-    name = next((one for one in names if isinstance(one, str)), hit.node["uid"])
     return HitOut(
         uid=hit.node["uid"],
         labels=hit.node["labels"],
-        name=name,
-        properties=properties,
+        name=searching.called(hit.node),
+        properties=hit.node["properties"],
         score=hit.score,
         matched=hit.matched,
     )

@@ -1,12 +1,15 @@
 """The tools that count, compare and draw: their numbers beside the same numbers worked out from the data itself."""
 
 import math
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
 
+import pydot
 import pytest
+import vl_convert
 
 from apps.graph.loading import load
 from apps.graph.records import Edge, Node
@@ -197,6 +200,10 @@ def test_what_the_schema_has_not_is_not_asked(user: Principal, name: str, argume
         ("analytics.query", {"label": "Task", "tenant": "x"}),
         ("analytics.aggregate", {"label": "Task", "functions": []}),
         ("analytics.aggregate", {"label": "Task", "functions": ["percentiles"], "percentiles": [101]}),
+        ("analytics.visualize", {}),
+        ("analytics.visualize", {"cypher": "RETURN 1 AS x", "columns": ["a"], "rows": [[1]]}),
+        ("analytics.visualize", {"columns": ["a"], "rows": [[1, 2]]}),
+        ("analytics.visualize", {"cypher": "RETURN 1 AS x", "chart": "<script>"}),
     ],
 )
 def test_wrong_input_is_refused(user: Principal, name: str, arguments: dict[str, Any]) -> None:
@@ -214,3 +221,78 @@ def test_only_readers_of_the_graph_ask_and_only_their_own(sown: Sown, name: str)
     rows = result(make_principal(make_tenant(), "admin"), name, arguments)["rows"]
 
     assert rows in ([], [[0]])
+
+
+CHARTS: list[tuple[dict[str, Any], str]] = [
+    ({"question": {"label": "Task", "group_by": ["status"], "metrics": [{"function": "count"}]}}, "bar"),
+    ({"question": {"label": "Task", "where": [{"property": "start", "op": "present"}], "group_by": ["start:month"],
+                   "metrics": [{"function": "count"}]}}, "line"),
+    ({"cypher": "MATCH (f:File) RETURN f.size AS size"}, "histogram"),
+    ({"cypher": "MATCH (t:Task) RETURN t.duration_s AS s, size(t.task_id) AS n"}, "point"),
+    ({"cypher": "MATCH (t:Task) RETURN t.status AS status"}, "bar"),
+    ({"chart": "arc", "cypher": "MATCH (t:Task) RETURN t.status AS status, count(t) AS tasks"}, "arc"),
+    ({"chart": "area",
+      "cypher": "MATCH (f:File) RETURN f.extension AS e, f.bucket_name AS b, sum(f.size) AS size"}, "area"),
+    ({"columns": ["a.b", "c[0]'\"", "1; alert(1)"], "rows": [["x", 1, "<b>"], ["y", None, "javascript:alert(1)"]],
+      "title": "{{7*7}} </script>", "color": "1; alert(1)"}, "bar"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "chart"), CHARTS, ids=[str(number) for number in range(len(CHARTS))])
+def test_charts_are_of_the_kind_that_the_data_ask_for_and_render(
+    user: Principal, arguments: dict[str, Any], chart: str
+) -> None:
+    out = result(user, "analytics.visualize", arguments)
+    svg = vl_convert.vegalite_to_svg(out["spec"], vl_version="6.1", allowed_base_urls=[])
+
+    assert out["chart"] == chart and out["row_count"] > 0
+    assert svg.startswith("<svg") and svg.count("mark-") > 3
+    assert "http" not in str(out["spec"]).replace(out["spec"]["$schema"], "")
+    assert "url" not in out["spec"]["data"]
+    assert "<script" not in svg and "href" not in svg
+
+
+def test_every_row_is_drawn_as_one_bar(sown: Sown, user: Principal) -> None:
+    statuses = {node.properties["status"] for node in sown.of("Task")}
+
+    spec = result(user, "analytics.visualize", CHARTS[0][0])["spec"]
+    svg = vl_convert.vegalite_to_svg(spec, vl_version="6.1")
+
+    assert len(spec["data"]["values"]) == len(statuses)
+    assert len(re.findall(r'<path aria-label="[^"]*" role="graphics-symbol"[^>]*"bar"', svg)) == len(statuses)
+    assert all(status in svg for status in statuses)
+
+
+@pytest.mark.filterwarnings("ignore:.*deprecated:DeprecationWarning")  # pydot asks pyparsing by its old names
+def test_nodes_are_drawn_as_mermaid_and_as_dot(sown: Sown, user: Principal) -> None:
+    cypher = "MATCH (u:User)-[r:RUNS]->(t:Task) RETURN u, r, t"
+    runs = [edge for edge in sown.edges if edge.type == "RUNS"]
+
+    mermaid = result(user, "analytics.visualize", {"cypher": cypher})
+    dot = result(user, "analytics.visualize", {"cypher": cypher, "chart": "dot", "direction": "TB"})
+    table = result(
+        user, "analytics.visualize", {"cypher": cypher.replace("u, r, t", "t.status AS s"), "chart": "table"}
+    )
+    (graph,) = pydot.graph_from_dot_data(dot["text"]) or []
+
+    assert mermaid["chart"] == "mermaid" and mermaid["text"].count('-->|"RUNS"|') == len(runs)
+    assert len(graph.get_edges()) == len(runs)
+    assert len([one for one in graph.get_nodes() if one.get_name() != "node"]) == len(
+        {uid for edge in runs for uid in (edge.start, edge.end)}
+    )
+    assert len(table["text"].splitlines()) == len(runs) + 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"cypher": "MATCH (g:Gene {id: 'none'}) RETURN g.name AS n"}, "nothing_to_draw"),
+        ({"cypher": "MATCH (t:Task) RETURN count(t) AS n", "chart": "dot"}, "nothing_to_draw"),
+        ({"cypher": "MATCH (t:Task) RETURN t.status AS s", "x": "datum.s"}, "unknown_name"),
+        ({"columns": ["a", "a"], "rows": [[1, 2]]}, "invalid_arguments"),
+        ({"question": {"label": "Unicorn", "columns": ["x"]}}, "unknown_name"),
+        ({"cypher": "MATCH (t:Task) DELETE t"}, "cypher_refused"),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(user: Principal, arguments: dict[str, Any], code: str) -> None:
+    assert code_of(user, "analytics.visualize", arguments) == code
