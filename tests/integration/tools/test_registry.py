@@ -207,7 +207,7 @@ def test_two_processes_may_synchronise_at_the_same_time_and_see_the_same(
             name=f"sync-{number}",
             DJANGO_SETTINGS_MODULE="config.settings",
             PYTHONHASHSEED=str(number),
-        )  # fmt: skip
+        )
         for number in (1, 2)
     ]
     codes = [process.wait(timeout=30) for process in synchronising]
