@@ -34,7 +34,7 @@ def worker_metrics_port() -> int:
 def worker(spawn: Callable[..., Any], api_url: str, worker_metrics_port: int) -> Any:
     """A running worker for all job types, and for runs; those whose prompt is a script follow it."""
     process = spawn(
-        "celery", "-A", "workers", "worker", "--hostname", "shared@test", "-I", "tests.run_script",
+        "celery", "-A", "workers", "worker", "--hostname", "shared@test", "-I", "tests.run_script,tests.slow_worker",
         name="worker", AGENTIC_METRICS_PORT=str(worker_metrics_port),
     )  # fmt: skip
     heartbeats = WorkerHeartbeat.objects.filter(worker__startswith="shared@test")

@@ -18,11 +18,20 @@ GRACE_S = 1.0
 LOOK_S = 0.25  # how often a caller is asked whether it still wants the result
 
 
-class _Interrupt(ToolStopped):
-    """Raised from outside; ``ToolStopped`` needs no argument to be raised so."""
+class _TimeOver(ToolStopped):
+    """Raised from outside, which takes a class that needs no arguments."""
 
     def __init__(self) -> None:
-        super().__init__("The tool did not stop when it was asked to, and was ended.")
+        super().__init__("The tool took longer than it may, did not stop when it was asked to, and was ended.")
+
+
+class _CallerLeft(ToolStopped):
+    """The same for a call that nobody wants any more."""
+
+    code = "tool_cancelled"
+
+    def __init__(self) -> None:
+        super().__init__("The call was cancelled; the tool did not stop when it was asked to, and was ended.")
 
 
 class Watch:
@@ -35,6 +44,7 @@ class Watch:
         self.is_over = False
         self.interrupted = False
         self.asked_at: float | None = None
+        self.why: type[ToolStopped] = _TimeOver
 
     def next_look(self) -> float:
         """When to look again: at the deadline, or soon where there is somebody who may leave."""
@@ -48,13 +58,13 @@ class Watch:
         if self.asked_at is None:
             if now < self.context.deadline and not self.context.cancelled():
                 return
-            self.asked_at = now
+            self.asked_at, self.why = now, _TimeOver if now >= self.context.deadline else _CallerLeft
         if now < self.asked_at + GRACE_S:
             return
         with self.lock:
             if not self.is_over:
                 self.interrupted = True
-                _raise_in(self.thread_id)
+                _raise_in(self.thread_id, self.why)
                 self.asked_at = now  # once more, should it swallow this one
 
     def close(self) -> None:
@@ -63,7 +73,7 @@ class Watch:
         with self.lock:
             self.is_over = True
             if self.interrupted:
-                _raise_in(self.thread_id, nothing=True)
+                _raise_in(self.thread_id, None)
 
 
 class Stopper:
@@ -108,9 +118,9 @@ class Stopper:
                     heapq.heappush(self._watches, (watch.next_look(), next(self._number), watch))
 
 
-def _raise_in(thread_id: int, *, nothing: bool = False) -> None:
-    """Have the thread raise at its next bytecode; ``nothing`` takes back what was not raised yet."""
-    error = None if nothing else ctypes.py_object(_Interrupt)
+def _raise_in(thread_id: int, why: type[ToolStopped] | None) -> None:
+    """Have the thread raise at its next bytecode; None takes back what was not raised yet."""
+    error = None if why is None else ctypes.py_object(why)
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), error)
 
 

@@ -1,6 +1,7 @@
 """Calls that a job makes: asked for over REST or as any job, made by a worker under its submitter's present rights."""
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,64 +14,26 @@ from apps.jobs.ledger import NewEvent
 from apps.jobs.models import Job
 from apps.tools import approvals, jobs, pipeline, syncing
 from apps.tools.calls import Call
-from apps.tools.context import ToolContext
-from apps.tools.errors import ApprovalRequired, ToolFailed
+from apps.tools.errors import ApprovalRequired
 from apps.tools.models import ToolInvocation
-from apps.tools.spec import DECLARED, Rate, ToolInput, ToolOutput, tool
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, RateLimitedError, ValidationError
 from kernel.tenant_context import tenant_scope
+from tests import slow_tools
 from tests.clients import Api, wait_for
 from tests.factories import make_principal, make_token
+from tests.slow_tools import AT_WORK, EFFECTS
 from workers.execution import Execution, Stopped
 from workers.handlers import tool_invoke
 
 pytestmark = pytest.mark.requirement("tools:jobs")
-EFFECTS: list[str] = []
-AT_WORK = threading.Event()
-
-
-class In(ToolInput):
-    text: str = "x"
-
-
-class Out(ToolOutput):
-    text: str
 
 
 @pytest.fixture(scope="module", autouse=True)
 def declared() -> Iterator[None]:
-    """Long-running tools that only these tests know."""
-
-    @tool("slow.works", effect="write", long_running=True, timeout_s=600)
-    def works(context: ToolContext, given: In) -> Out:
-        """Report, then leave something behind."""
-        context.progress("half", "half of it is done", 50)
-        EFFECTS.append(context.idempotency_key)
-        return Out(text=given.text)
-
-    @tool("slow.waits", effect="idempotent", long_running=True, timeout_s=600, approval="always")
-    def waits(context: ToolContext, given: In) -> Out:
-        """Wait for as long as it may."""
-        AT_WORK.set()
-        while given.text == "wait":
-            context.checkpoint()
-            threading.Event().wait(0.01)
-        return Out(text=given.text)
-
-    @tool("slow.fails", effect="read", long_running=True)
-    def fails(context: ToolContext, given: In) -> Out:
-        """Fail with a sentence."""
-        raise ToolFailed("There is nothing of that name. Look at another.", code="nothing_there")
-
-    @tool("slow.rare", effect="read", long_running=True, rate=Rate(2, 60))
-    def rare(context: ToolContext, given: In) -> Out:
-        """Twice a minute."""
-        return Out(text=given.text)
-
+    slow_tools.declare()
     syncing.sync(approve=True, by="tests")
     yield
-    for name in [name for name in DECLARED if name.startswith("slow.")]:
-        del DECLARED[name]
+    slow_tools.forget()
     syncing.sync(approve=True, by="tests")
 
 
@@ -120,6 +83,27 @@ def test_a_call_becomes_a_job_that_a_worker_makes(api: Api, worker: Any) -> None
         (ended["result"]["invocation_id"], "job", f"job:{ended['id']}")
     ]
     assert api.post("/v1/tools/system.time/invocations", {"args": {}}, Idempotency_Key=key).status == 409
+
+
+@pytest.mark.parametrize("text", ["wait", "spin"])
+def test_a_job_that_is_cancelled_stops_its_tool_on_the_worker(
+    api: Api, worker: Any, principal: Principal, text: str
+) -> None:
+    wanted = Call(principal, "slow.waits", {"text": text}, "rest")
+    with pytest.raises(ApprovalRequired) as refused:
+        jobs.submit(wanted)
+    approve(principal, refused.value)
+    job_id = str(jobs.submit(wanted).job_id)
+    wait_for(lambda: [row.status for row in calls_of(principal)] == ["running"], limit_s=10, what="the tool's start")
+
+    began = time.monotonic()
+    asked = api.delete(f"/v1/jobs/{job_id}")
+    ended = api.wait_until(job_id, "cancelled", "failed", "finished")
+
+    assert (asked.status, ended["status"]) == (202, "cancelled")
+    assert time.monotonic() - began < 5
+    assert [(row.status, str(row.job_id)) for row in calls_of(principal)] == [("cancelled", job_id)]
+    assert (ended["progress"] == 1) is (text == "wait")
 
 
 def test_a_job_for_a_tool_is_asked_for_like_any_job(api: Api, worker: Any) -> None:
@@ -177,13 +161,13 @@ def test_a_long_tool_becomes_a_job_unless_its_caller_waits(tenant: Any, principa
     }  # fmt: skip
 
 
-def test_a_job_counts_once_against_the_tools_rate(principal: Principal, settings: Any) -> None:
+def test_a_job_counts_once_against_the_tools_rate(api: Api, worker: Any, principal: Principal, settings: Any) -> None:
     settings.RATE_LIMIT_FACTOR = 1.0
 
-    for _ in range(2):
-        accepted = jobs.submit(Call(principal, "slow.rare", {}, "rest"))
-        tool_invoke.run(attempt(principal, {"tool": "slow.rare"}, job_id=accepted.job_id))
+    accepted = [jobs.submit(Call(principal, "slow.rare", {}, "rest")) for _ in range(2)]
+    ended = [api.wait_until(str(one.job_id), "finished", "failed")["status"] for one in accepted]
 
+    assert ended == ["finished", "finished"]
     with pytest.raises(RateLimitedError):
         jobs.submit(Call(principal, "slow.rare", {}, "rest"))
 
@@ -229,19 +213,16 @@ def test_an_attempt_after_a_lost_one_has_no_second_effect(principal: Principal) 
     assert EFFECTS[before:] == [f"job:{job_id}"]
 
 
-def test_a_call_that_needs_a_person_makes_no_job_before(principal: Principal) -> None:
+def test_a_call_that_needs_a_person_makes_no_job_before(api: Api, worker: Any, principal: Principal) -> None:
     wanted = Call(principal, "slow.waits", {"text": "this"}, "rest")
 
     with pytest.raises(ApprovalRequired) as refused:
         jobs.submit(wanted)
     before = job_count(principal)
     approve(principal, refused.value)
-    accepted = jobs.submit(wanted)
-    answered = tool_invoke.run(
-        attempt(principal, {"tool": "slow.waits", "arguments": {"text": "this"}}, job_id=accepted.job_id)
-    )
+    ended = api.wait_until(str(jobs.submit(wanted).job_id), "finished", "failed")
 
-    assert (before, answered["ok"], answered["result"]["text"]) == (0, True, "this")
+    assert (before, ended["status"], ended["result"]["result"]["text"]) == (0, "finished", "this")
     with pytest.raises(ApprovalRequired):
         jobs.submit(wanted)  # it was used
 
