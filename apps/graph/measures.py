@@ -35,9 +35,15 @@ def centrality(network: Network, algorithm: Centrality) -> tuple[dict[str, float
             note = "Exact." if chosen is None else f"Estimated from {chosen} of {nodes} nodes."
             return nx.betweenness_centrality(both_ways, k=chosen, seed=SEED), note
         case "closeness":
-            return _of_some(both_ways, pivots, lambda node: nx.closeness_centrality(both_ways, u=node))
+            return _of_some(both_ways, pivots, lambda node: _closeness(both_ways, node))
         case "harmonic":
             return _of_some(both_ways, pivots, lambda node: nx.harmonic_centrality(both_ways, nbunch=[node])[node])
+
+
+def _closeness(network: Network, node: str) -> float:
+    """Of one node: with ``u`` networkx gives the number itself."""
+    score: Any = nx.closeness_centrality(network, u=node)
+    return float(score)
 
 
 def pagerank(network: Network) -> dict[str, float]:

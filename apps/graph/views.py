@@ -1,7 +1,7 @@
 """/v1/graph: queries, questions and changes, all through the same gate."""
 
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -14,10 +14,12 @@ from apps.graph.results import graph_of
 from apps.identity.permissions import principal_of
 from kernel.errors import ValidationError
 from kernel.web.api import ApiView
+from kernel.web.fields import RequestBody
 from kernel.web.parameters import NO_STORE, refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 TAGS = ["graph"]
+Body = TypeVar("Body", bound=RequestBody)
 
 
 class Schema(ApiView):
@@ -48,8 +50,7 @@ class Query(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.QueryRequest, request.data)
+        body = _asked(schemas.QueryRequest, request)
         answer = queries.run(
             principal_of(request),
             body.cypher,
@@ -72,8 +73,7 @@ class Validate(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.ValidateRequest, request.data)
+        body = _asked(schemas.ValidateRequest, request)
         try:
             passed = queries.inspected(principal_of(request), body.cypher, body.parameters)
         except GateRefusal as refusal:
@@ -102,8 +102,7 @@ class Explain(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.ExplainRequest, request.data)
+        body = _asked(schemas.ExplainRequest, request)
         principal, question, reading = principal_of(request), body.question, ""
         cypher, parameters = body.cypher or "", dict(body.parameters)
         if question is not None:
@@ -136,8 +135,7 @@ class Generate(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.GenerateRequest, request.data)
+        body = _asked(schemas.GenerateRequest, request)
         return json_response(
             _answer_out(asking.write(principal_of(request), body.question, model=body.model)), headers=NO_STORE
         )
@@ -156,8 +154,7 @@ class Ask(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.AskRequest, request.data)
+        body = _asked(schemas.AskRequest, request)
         answer = asking.ask(
             principal_of(request), body.question, model=body.model, summarize=body.summarize, row_limit=body.limit
         )
@@ -177,8 +174,7 @@ class Changes(ApiView):
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:
-        refuse_unknown(request)
-        body = parse_body(schemas.ChangeRequest, request.data)
+        body = _asked(schemas.ChangeRequest, request)
         principal = principal_of(request)
         if body.confirmation_token is None:
             proposed = changing.propose(principal, body.cypher, body.parameters)
@@ -205,6 +201,12 @@ class Changes(ApiView):
                 "rows": done.written.rows.rows,
             }
         return json_response(said, headers=NO_STORE)
+
+
+def _asked(shape: type[Body], request: Request) -> Body:
+    """The body of a POST, which takes nothing in the address."""
+    refuse_unknown(request)
+    return parse_body(shape, request.data)
 
 
 def _query_out(answer: queries.Page, *, draws: bool) -> dict[str, Any]:

@@ -23,6 +23,10 @@ Group = Annotated[
 ]
 
 
+Aggregated = Literal["count", "sum", "avg", "min", "max", "distinct", "percentiles"]
+COUNTED: tuple[Aggregated, ...] = ("count",)
+
+
 class WhereIn(BaseModel):
     """One condition; all of them have to hold."""
 
@@ -100,11 +104,7 @@ def query(context: ToolContext, given: QueryIn) -> RowsOut:
 
 class AggregateIn(AskedIn):
     property: Reference | None = Field(None, description="What the numbers are of; without it only count.")
-    functions: list[Literal["count", "sum", "avg", "min", "max", "distinct", "percentiles"]] = Field(
-        default_factory=lambda: ["count"],
-        min_length=1,
-        max_length=7,  # type: ignore[arg-type]
-    )
+    functions: list[Aggregated] = Field(default_factory=lambda: list(COUNTED), min_length=1, max_length=7)
     percentiles: list[Annotated[float, Field(ge=0, le=100)]] = Field(
         default_factory=lambda: [50.0, 90.0, 99.0], min_length=1, max_length=10, description="By nearest rank."
     )

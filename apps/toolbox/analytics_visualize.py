@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from apps.graph import queries
 from apps.graph.drawing import pictures, tables, vega
 from apps.graph.drawing.pictures import Direction, Dot, Line
+from apps.graph.drawing.vega import Mark
 from apps.graph.gate.limits import DEFAULTS
 from apps.graph.results import graph_of
 from apps.graph.searching import called
@@ -17,7 +18,9 @@ from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolOutput, tool
 
 Chart = Literal["auto", "bar", "line", "area", "point", "arc", "histogram", "table", "mermaid", "dot"]
-MARKS = {"bar", "line", "area", "point", "arc", "histogram"}
+MARKS: dict[str, Mark] = {
+    "bar": "bar", "line": "line", "area": "area", "point": "point", "arc": "arc", "histogram": "histogram",
+}  # fmt: skip
 DRAWN_MOST = 500  # nodes of a picture
 
 
@@ -111,19 +114,13 @@ def _charted(given: VisualizeIn, columns: list[str], rows: list[list[Any]]) -> t
         if name is not None and name not in columns:
             raise ToolFailed(f"There is no column {name[:60]!r}: {', '.join(columns)}.", code="unknown_name")
     mark, x, y, color = vega.choose(columns, rows)
-    wanted = given.chart if given.chart in MARKS else mark
+    wanted: Mark = MARKS.get(given.chart, mark)
     if given.x is not None:
-        x, y, color = given.x, given.y or _number_beside(given.x, columns, rows), given.color
-    y = given.y or (None if wanted == "histogram" else y)
-    assert x is not None
+        x, y, color = given.x, _number_beside(given.x, columns, rows), None
+    if wanted == "histogram":
+        y = None
     spec = vega.specification(
-        columns,
-        rows,
-        mark=wanted,
-        x=x,
-        y=y,
-        color=given.color or color,
-        title=given.title,  # type: ignore[arg-type]
+        columns, rows, mark=wanted, x=x, y=given.y or y, color=given.color or color, title=given.title
     )
     return wanted, spec
 

@@ -135,7 +135,7 @@ def _measured(context: ToolContext, given: AnalyticsIn) -> AnalyticsOut:
             "whole_graph": {"nodes": counts.nodes, "relationships": counts.relationships}
         }
         return _out(context, given, part, stats=stats, note="Degrees without regard to direction.")
-    labels = dict(graph.nodes(data="label"))
+    labels: dict[str, str] = {uid: said["label"] for uid, said in graph.nodes(data=True)}
     if given.action == "centrality":
         scores, note = measures.centrality(graph, algorithm)  # type: ignore[arg-type]
         wanted = {uid: score for uid, score in scores.items() if given.label is None or _is(labels[uid], given.label)}

@@ -12,7 +12,6 @@ from apps.graph.drawing.text import label_of, shown
 Mark = Literal["bar", "line", "area", "point", "arc", "histogram"]
 Measure = Literal["quantitative", "temporal", "nominal"]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-NAMES_APART_MOST = 30  # different values that are told apart by colour
 _TIME = re.compile(r"\d{4}(-\d{2}(-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})?)?)?)?", re.ASCII)
 
 
@@ -26,10 +25,10 @@ def measure_of(values: Sequence[Any]) -> Measure:
     return "nominal"
 
 
-def choose(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Mark, str | None, str | None, str | None]:
+def choose(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Mark, str, str | None, str | None]:
     """The kind of chart that such data ask for, and its columns: (mark, x, y, colour).
 
-    ValueError when no column holds numbers and there is none to count by.
+    ValueError without columns.
     """
     measures = {name: measure_of([row[place] for row in rows]) for place, name in enumerate(columns)}
     numbers = [name for name in columns if measures[name] == "quantitative"]
