@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from apps.audit.models import AuditLog
+from apps.backoffice.documents import pretty
 from apps.identity.principal import Principal
 from apps.tenancy.models import Tenant
 from apps.tenancy.services import change_tenant
@@ -69,6 +70,19 @@ def ask(caller: Principal, **arguments: Any) -> ToolApproval:
 def status_of(row: ToolApproval) -> str:
     with tenant_scope(row.tenant_id):
         return ToolApproval.objects.get(id=row.pk).status
+
+
+@pytest.mark.requirement("admin:tool-approvals")
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u202e", "\U000e0041", "\u00a0", "\u3164", "\ufeff", "\x7f", "\u2028", "\ufe0f"]
+)
+def test_a_document_shows_every_character_and_stays_the_same_document(hidden: str) -> None:
+    document = {f"key{hidden}": [f"a{hidden}b", "\\u200b", "caf\u00e9 \u65e5\u672c", 1, None]}
+
+    shown = pretty(document)
+
+    assert hidden not in shown and "caf\u00e9 \u65e5\u672c" in shown
+    assert json.loads(shown) == document
 
 
 # -- calls

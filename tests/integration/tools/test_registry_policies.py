@@ -1,11 +1,13 @@
 """What administrators set: it narrows, never widens, stays in its tenant, and is written down."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
+from django.db import connections
 
 from apps.audit.models import AuditLog
 from apps.identity.principal import Principal
@@ -241,6 +243,26 @@ def test_who_was_slower_reads_again(tenant: Tenant, admin: Principal, platform_a
         set_policy(READS, {"enabled": False}, by=admin, expected=seen_policy)
 
     assert found(tenant, READS).off == ""
+
+
+def test_of_two_who_set_the_first_policy_at_once_both_or_one_is_heard_and_there_is_one_policy(
+    tenant: Tenant, admin: Principal
+) -> None:
+    def attempt(requests: int) -> str:
+        try:
+            set_policy(READS, {"rate_requests": requests, "rate_window_s": 60}, by=admin)
+        except ConflictError as error:
+            return str(error.code)
+        else:
+            return "set"
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(attempt, range(1, 5)))
+
+    assert "set" in said and set(said) <= {"set", "tool_policy_exists"}
+    assert ToolPolicy.objects.using(engine_db.ALIAS).filter(tenant=tenant, tool=READS).count() == 1
 
 
 def test_each_change_is_written_down_before_and_after(
