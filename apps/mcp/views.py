@@ -17,8 +17,8 @@ def metadata(request: HttpRequest) -> HttpResponse:
     return JsonResponse(document(), headers=headers)
 
 
-@csrf_exempt
 @require_POST
+@csrf_exempt
 def not_here(request: HttpRequest) -> HttpResponse:
     """A process that speaks WSGI has no event loop for it."""
     raise UnavailableError("This server process does not serve MCP. Send it to one that runs config.asgi.")
