@@ -89,7 +89,7 @@ class McpGate:
     async def _pass(self, scope: Scope, receive: Receive, answer: "_Answer", passage: Passage) -> None:
         sent = passage.sent
         _check_host(sent.get("host", ""))
-        self._check_origin(sent.get("origin"))
+        self._check_origin(sent.get("origin"), f"{scope['scheme']}://{sent['host']}")
         if scope["method"] == "OPTIONS" and "access-control-request-method" in sent:
             await self._preflight(sent, answer)
             return
@@ -109,10 +109,12 @@ class McpGate:
         visit = Visit(passage, hashlib.sha256(token.encode()).hexdigest(), underscores)
         await self.application(scope, receive, answer.send, body=body, visit=visit)
 
-    def _check_origin(self, origin: str | None) -> None:
-        """A web page may only come from where CORS says, or from ourselves; anything else sends none."""
+    def _check_origin(self, origin: str | None, asked: str) -> None:
+        """A web page may only come from where CORS says, or from ourselves; anything else sends none. ``asked``: the
+        origin that was asked, whose host is one of ours."""
         public = urlsplit(settings.PUBLIC_URL)
-        if origin is None or origin == f"{public.scheme}://{public.netloc}" or self.cors.headers(origin):
+        ours = (None, asked, f"{public.scheme}://{public.netloc}")
+        if origin in ours or self.cors.headers(origin):
             return
         raise ForbiddenError("Web pages of this origin may not come here.", code="origin_refused")
 
@@ -149,8 +151,7 @@ def stdio_passage() -> Passage:
 
 
 def _admit(passage: Passage, token: str) -> None:
-    passage.admit(token)
-    registry.registered()  # which may wait for PostgreSQL; what follows is on the event loop
+    registry.callable_by(passage.admit(token))  # which may wait for PostgreSQL; what follows is on the event loop
 
 
 def _check_host(host: str) -> None:

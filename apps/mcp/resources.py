@@ -110,8 +110,11 @@ def read(principal: Principal, uri: str) -> tuple[Resource, bytes]:
         named = one.id_in(uri)
         if named is not None:
             rbac.require(principal, one.permission)
-            return one, _bounded(one, to_json(one.read(principal, named)))
-    raise NotFoundError("There is no such resource. resources/list and resources/templates/list name them.")
+            try:
+                return one, _bounded(one, to_json(one.read(principal, named)))
+            except NotFoundError as error:
+                raise NotFoundError(error.detail, code=error.code, uri=uri) from error
+    raise NotFoundError("There is no such resource. resources/list and resources/templates/list name them.", uri=uri)
 
 
 def shown(visit: Visit, uri: str, resource: Resource, document: bytes) -> dict[str, Any]:

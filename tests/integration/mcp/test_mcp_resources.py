@@ -79,7 +79,7 @@ def test_what_is_anothers_looks_like_what_never_was(
             foreign = refusal(caller, f"cineca://{kind}/{one}", mode)
             missing = refusal(caller, f"cineca://{kind}/{uuid4()}", mode)
             assert (foreign.code, foreign.message) == (missing.code, missing.message) == (code, missing.message)
-            assert foreign.data["code"] == missing.data["code"]
+            assert (foreign.data["code"], foreign.data["uri"]) == (missing.data["code"], f"cineca://{kind}/{one}")
 
 
 @pytest.mark.parametrize(
