@@ -7,7 +7,6 @@ from django.conf import settings
 from kernel import engine_db
 
 log = structlog.get_logger("retention")
-BATCH = 1000
 
 
 def clean() -> dict[str, int]:
@@ -32,12 +31,6 @@ def clean() -> dict[str, int]:
     return done
 
 
-def _in_batches(sql: str) -> int:
-    total = 0
-    values = {"batch": BATCH, "days": settings.SESSION_RETENTION_DAYS, "run_days": settings.JOB_RETENTION_DAYS}
-    while True:
-        with engine_db.cursor() as cursor:
-            cursor.execute(sql, values)
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+def _in_batches(statement: str) -> int:
+    days = {"days": settings.SESSION_RETENTION_DAYS, "run_days": settings.JOB_RETENTION_DAYS}
+    return engine_db.in_batches(statement, days)

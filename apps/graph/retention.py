@@ -4,19 +4,11 @@ from django.conf import settings
 
 from kernel import engine_db
 
-BATCH = 1000
-
 
 def clean() -> int:
     """Delete changes that were proposed as long ago as jobs are kept; how many. Safe at any time."""
-    total = 0
-    while True:
-        with engine_db.cursor() as cursor:
-            cursor.execute(
-                "DELETE FROM graph_changes WHERE id IN (SELECT id FROM graph_changes WHERE created_at < now() - "
-                "make_interval(days => %(days)s) LIMIT %(batch)s)",
-                {"days": settings.JOB_RETENTION_DAYS, "batch": BATCH},
-            )
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+    return engine_db.in_batches(
+        "DELETE FROM graph_changes WHERE id IN (SELECT id FROM graph_changes WHERE created_at < now() - "
+        "make_interval(days => %(days)s) LIMIT %(batch)s)",
+        {"days": settings.JOB_RETENTION_DAYS},
+    )

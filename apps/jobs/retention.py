@@ -6,7 +6,6 @@ from django.conf import settings
 from kernel import engine_db
 
 log = structlog.get_logger("retention")
-BATCH = 1000
 MONTHS_AHEAD = 3
 WORKER_GONE_S = 300
 
@@ -38,12 +37,5 @@ def clean() -> dict[str, int]:
     return deleted
 
 
-def _delete(sql: str) -> int:
-    total = 0
-    values = {"batch": BATCH, "days": settings.JOB_RETENTION_DAYS, "gone_s": WORKER_GONE_S}
-    while True:
-        with engine_db.cursor() as cursor:
-            cursor.execute(sql, values)
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+def _delete(statement: str) -> int:
+    return engine_db.in_batches(statement, {"days": settings.JOB_RETENTION_DAYS, "gone_s": WORKER_GONE_S})

@@ -7,7 +7,6 @@ from django.conf import settings
 from kernel import engine_db
 
 log = structlog.get_logger("retention")
-BATCH = 1000
 
 
 def clean() -> dict[str, int]:
@@ -29,11 +28,5 @@ def clean() -> dict[str, int]:
     return done
 
 
-def _in_batches(sql: str) -> int:
-    total = 0
-    while True:
-        with engine_db.cursor() as cursor:
-            cursor.execute(sql, {"days": settings.JOB_RETENTION_DAYS, "batch": BATCH})
-            total += cursor.rowcount
-            if cursor.rowcount < BATCH:
-                return total
+def _in_batches(statement: str) -> int:
+    return engine_db.in_batches(statement, {"days": settings.JOB_RETENTION_DAYS})

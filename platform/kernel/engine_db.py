@@ -4,7 +4,7 @@ Everything else reads and writes inside kernel.tenant_context.tenant_scope. A te
 "engine" connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from django.db import connections
 from django.db.backends.utils import CursorWrapper
 
 ALIAS = "engine"
+BATCH = 1000
 
 
 def connect(application_name: str, **options: Any) -> psycopg.Connection[Any]:
@@ -39,3 +40,17 @@ def cursor() -> Iterator[CursorWrapper]:
     """A pooled cursor for a short, single statement in a web process or a task."""
     with connections[ALIAS].cursor() as opened:
         yield opened
+
+
+def in_batches(statement: str, values: Mapping[str, Any], *, batch: int = BATCH) -> int:
+    """Repeat a statement that changes at most ``%(batch)s`` rows until it finds fewer; how many in all.
+
+    Each round is a transaction of its own, so that a clean-up holds no lock for long and loses little when it dies.
+    """
+    total = 0
+    while True:
+        with cursor() as opened:
+            opened.execute(statement, {**values, "batch": batch})
+            total += opened.rowcount
+            if opened.rowcount < batch:
+                return total
