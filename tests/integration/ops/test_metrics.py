@@ -8,6 +8,7 @@ import pytest
 import redis
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.jobs.types import JOB_TYPES
 from kernel.redis_keys import JOBS_DEAD
 from tests.clients import Api, wait_for
 
@@ -34,7 +35,7 @@ def test_the_api_counts_jobs_and_shows_the_depth_of_every_queue(api: Api, redis_
     label = (("type", "test"),)
     assert after["job_create_total"][label] == before.get("job_create_total", {}).get(label, 0) + 1
     queues = {dict(labels)["type"] for labels in after["jobs_queue_depth"]}
-    assert queues == {"demo", "test", "long-running", "agent.run", "tenant.offboard", "model.pull", "model.warmup"}
+    assert queues == set(JOB_TYPES)
     assert after["jobs_dead_items"][()] >= 1
     redis_client.delete(JOBS_DEAD())
 
