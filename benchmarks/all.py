@@ -19,6 +19,7 @@ SCRIPTS = {
     "pii.py": "",
     "cypher_parse.py": "",
     "gate.py": "--times 3",
+    "tools.py": "--seconds 1 --rounds 1 --calls 50",
     "audit.py": "--transactions 200 --rounds 1 --rows 2000",
     "agent_steps.py": "--rounds 3 --posts 10 --many-rounds 1",
     "history.py": "--largest 20000 --rounds 1 --requests 50",

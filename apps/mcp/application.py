@@ -4,7 +4,7 @@ There are no sessions: nothing to guess, to steal or to run out of, and any proc
 there for GET to follow or DELETE to end. Who asks and with which body is known before this is called.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -113,11 +113,11 @@ async def _refuse(send: Send, fault: dict[str, Any]) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-def _with_body(body: bytes, receive: Receive) -> Receive:
+def _with_body(body: bytes, receive: Receive) -> Callable[[], Awaitable[MutableMapping[str, Any]]]:
     """The whole body at once, then what the client does."""
     pending = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def received() -> Any:
-        return pending.pop() if pending else await receive()
+    async def received() -> MutableMapping[str, Any]:
+        return pending.pop() if pending else dict(await receive())
 
     return received

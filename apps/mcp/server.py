@@ -57,21 +57,21 @@ class _Conversation:
     def __init__(self) -> None:
         self._lists = listing.PageMemory()
 
-    async def __call__(self, context: Context, call_next: CallNext) -> HandlerResult:
+    async def __call__(self, ctx: Context, call_next: CallNext) -> HandlerResult:
         again = visits.current().again
         if again is None:
-            return await self._answer(context, call_next)
-        meta = context.meta or {}
+            return await self._answer(ctx, call_next)
+        meta = ctx.meta or {}
         request_id = new_id()
         with span(
-            f"MCP {context.method[:100]}",
+            f"MCP {ctx.method[:100]}",
             kind=SpanKind.SERVER,
             traceparent=_text(meta.get("traceparent")),
             tracestate=_text(meta.get("tracestate")),
             request_id=request_id,
             correlation_id=request_id,
         ):
-            return await self._answer(context, call_next, again)
+            return await self._answer(ctx, call_next, again)
 
     async def _answer(
         self, context: Context, call_next: CallNext, again: Callable[[], object] | None = None
@@ -103,10 +103,11 @@ class _Conversation:
         wanted = key()
         found = self._lists.find(wanted)
         if found is None:
-            found = await call_next(context)
-            assert isinstance(found, dict)
+            made = await call_next(context)
+            assert isinstance(made, dict)
             if key() == wanted:  # nothing changed while it was made
-                self._lists.keep(wanted, found)
+                self._lists.keep(wanted, made)
+            return made
         return found
 
 
