@@ -153,9 +153,10 @@ def _restore(context: ToolContext, file: File) -> RestoredOut:
     if not (work / "checked").exists():
         _run(context, source, work, "reading", dry_run=True)
         (work / "checked").touch()
-    findings = _run(context, source, work, "restoring", dry_run=False)
-    context.progress("pruning", "what the backup does not have is deleted", 90)
-    nodes, relationships = prune(context.tenant_id, source, context.checkpoint)
+    with transfers.alone(context):
+        findings = _run(context, source, work, "restoring", dry_run=False)
+        context.progress("pruning", "what the backup does not have is deleted", 90)
+        nodes, relationships = prune(context.tenant_id, source, context.checkpoint)
     services.clear_scratch(context.tenant_id, work_id)
     loaded = findings.loaded
     restored = RestoredOut(

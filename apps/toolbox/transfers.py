@@ -4,7 +4,8 @@ Every step is found again by the call's idempotency key: what a worker that died
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from apps.files import disk, selectors, services, zips
 from apps.files.models import FILE, File
 from apps.graph.errors import TransferRefusedError
+from apps.graph.transfer import progress
 from apps.graph.transfer.choice import FORMATS
 from apps.graph.transfer.exporting import export_graph
 from apps.graph.transfer.formats import Format
@@ -88,6 +90,21 @@ def id_for(context: ToolContext, what: str) -> UUID:
     return uuid5(NAMESPACE, f"{context.tenant_id} {context.principal.sub} {context.idempotency_key} {what}")
 
 
+@contextmanager
+def alone(context: ToolContext) -> Iterator[None]:
+    """Nobody else loads into the tenant's graph meanwhile: two at once could make a relationship twice. ToolFailed when
+    somebody does. Ends with the process."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(progress.alone(disk.tenant_directory(context.tenant_id) / "loading"))
+        except TransferRefusedError as error:
+            raise ToolFailed(
+                "Another import or restore of your tenant's graph is under way. Try again when it has ended.",
+                code="graph_loading",
+            ) from error
+        yield
+
+
 def content_of(context: ToolContext, file_id: UUID) -> tuple[File, Path]:
     """A file that the caller may read. NotFoundError; ToolFailed when its content is lost."""
     file = selectors.get_file(context.principal, file_id)
@@ -108,15 +125,16 @@ def import_file(context: ToolContext, wanted: Import) -> ImportOut:
     def report(done: int, total: int) -> None:
         context.progress("importing", f"{findings.records:,} records", 100 * done / max(total, 1))
 
-    import_graph(
-        context.tenant_id,
-        source,
-        format_,
-        report,
-        progress_file=work / "progress",
-        findings=findings,
-        dry_run=wanted.dry_run,
-    )
+    with nullcontext() if wanted.dry_run else alone(context):
+        import_graph(
+            context.tenant_id,
+            source,
+            format_,
+            report,
+            progress_file=work / "progress",
+            findings=findings,
+            dry_run=wanted.dry_run,
+        )
     services.clear_scratch(context.tenant_id, work_id)
     loaded = findings.loaded
     bad = [BadLine(**{**one, "file": file.name if one["file"] == path.name else one["file"]}) for one in findings.bad]

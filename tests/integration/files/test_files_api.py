@@ -1,6 +1,8 @@
 """Files over HTTP: what was sent comes back, to whom it belongs, and to nobody else."""
 
 import hashlib
+import io
+import json
 import os
 import socket
 from base64 import b64encode
@@ -8,9 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 from uuid import UUID, uuid4
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.wsgi import get_wsgi_application
 
 from apps.files import disk
 from apps.files.models import File
@@ -205,6 +209,30 @@ def test_an_upload_of_unknown_length_is_taken(api_url: str, tenant: Any, princip
     assert b" 201 " in answer.splitlines()[0]
     (listed,) = api.get("/v1/files").json["items"]
     assert api.get(f"/v1/files/{listed['id']}/content").body == b"genesof man"
+
+
+def test_under_wsgi_files_come_and_go_in_pieces_too(tenant: Any, principal: Principal) -> None:
+    application = get_wsgi_application()
+    content = os.urandom(3 * MIB)
+
+    def call(method: str, path: str, body: bytes = b"", **environ: str) -> tuple[str, bytes]:
+        seen: list[str] = []
+        token = f"Bearer {make_token(tenant, sub=principal.sub)}"
+        asked = {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_AUTHORIZATION": token, "HTTP_HOST": "127.0.0.1",
+                 "wsgi.input": io.BytesIO(body), **environ}  # fmt: skip
+        setup_testing_defaults(asked)
+        answer = application(asked, lambda status, headers: seen.append(status))
+        got = b"".join(answer)
+        answer.close()  # type: ignore[attr-defined]
+        return seen[0], got
+
+    status, made = call("POST", "/v1/files", content, CONTENT_LENGTH=str(len(content)), CONTENT_TYPE="text/csv")
+    unannounced = call("POST", "/v1/files", content, HTTP_TRANSFER_ENCODING="chunked")
+    got = call("GET", f"/v1/files/{json.loads(made)['id']}/content")
+
+    assert (status[:3], unannounced[0][:3], got[0][:3]) == ("201", "201", "200")
+    assert got[1] == content
+    assert json.loads(unannounced[1])["size_bytes"] == len(content)
 
 
 def test_a_file_whose_content_is_lost_says_so(api: Api, tenant: Any) -> None:

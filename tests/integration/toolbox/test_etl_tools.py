@@ -218,6 +218,19 @@ def test_an_import_that_was_cut_off_goes_on_where_it_was(engineer: Principal, mo
     assert len(stored(engineer, "Gene")) == 44
 
 
+def test_two_imports_into_one_graph_wait_for_one_another(engineer: Principal) -> None:
+    given = {"file_id": sent(engineer, GENES), "format": "csv", "label": "Gene"}
+    others: list[dict[str, Any]] = []
+
+    def meanwhile(stage: str, message: str, percent: float | None) -> None:
+        others.append(failed(engineer, "etl.import", given))
+
+    done = result(engineer, "etl.import", given, report=meanwhile)
+
+    assert (done["nodes_created"], [error["code"] for error in others]) == (2, ["graph_loading"])
+    assert result(engineer, "etl.import", given)["unchanged"] == 2
+
+
 def test_a_cancelled_import_stops(engineer: Principal) -> None:
     lines = "".join(f"{json.dumps(gene(number))}\n" for number in range(2500))
     given = {"file_id": sent(engineer, lines), "format": "jsonl", "label": "Gene"}
