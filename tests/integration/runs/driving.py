@@ -3,7 +3,7 @@ do between them is tested elsewhere."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from apps.agents.thinking.ports import ports_for
 from apps.agents.thinking.replay import Entry, replay_ports
 from apps.agents.types import AgentSpec, Budget, Final, Ports, RunView, StepRecord, StepResult, Todo
 from apps.identity.principal import Principal
+from kernel.clock import now
 from kernel.tenant_context import tenant_scope
 
 AGENT = AgentSpec("default", 1)
@@ -23,13 +24,14 @@ PortsOf = Callable[[RunView, str], Ports]
 
 
 def make_view(principal: Principal, prompt: str, **fields: Any) -> RunView:
-    """The view of a new run, with its row."""
+    """The view of a new run, with its row: not due for a day, so that no worker takes it up as lost."""
     fields = {"agent": AGENT, "max_steps": 8, "budget": Budget(), **fields}
     view = RunView(uuid4(), principal.tenant_id, principal.sub, principal.roles, principal.scopes, prompt, **fields)
     with tenant_scope(principal.tenant_id):
         AgentRun.objects.create(
             id=view.run_id, tenant_id=view.tenant_id, owner_sub=view.owner_sub, principal_json=principal.as_json(),
             agent_name="default", agent_version=1, agent_json={}, prompt=prompt, session_id=view.session_id,
+            hinted_at=now() + timedelta(days=1),
         )  # fmt: skip
     return view
 
