@@ -15,7 +15,7 @@ from apps.graph.gate.change import inspect_change
 from apps.graph.gate.verdict import GateRefusal
 from apps.graph.picking import Picked, Wish, pick
 from apps.graph.results import Written
-from apps.graph.schema import label_named
+from apps.graph.schema import UID, label_named
 from apps.graph.uids import uid_for
 from apps.identity.principal import Principal
 from kernel.errors import ConflictError, NotFoundError, ValidationError
@@ -75,8 +75,8 @@ def update_nodes(editor: Editor, wish: Wish, properties: Mapping[str, Any]) -> l
     if not properties:
         raise ValidationError("Say which properties to set.", code="nothing_to_set")
     picked = pick(editor.principal, wish, timeout_s=editor.timeout_s)
-    labels = naming.labels_of(wish.label) if wish.label is not None else picked.label
-    text = f"UNWIND $uids AS uid MATCH (n:{labels} {{uid: uid}}) SET n += $properties RETURN n"
+    _require_kind(picked, properties)
+    text = f"UNWIND $uids AS uid MATCH (n:{picked.label} {{uid: uid}}) SET n += $properties RETURN n"
     values = {"uids": list(picked.uids), "properties": dict(properties)}
     written = _write(editor, "update_node", text, values, list(picked.uids))
     return [row[0] for row in written.rows.rows]
@@ -155,6 +155,16 @@ def _write(
             details={"uids": uids[:AUDITED_UIDS], "sha256": passed.sha256, "counters": asdict(written.counters)},
         )
     return written
+
+
+def _require_kind(picked: Picked, properties: Mapping[str, Any]) -> None:
+    """A property of another kind is not these nodes'. Names that nobody has are the gate's to refuse."""
+    known = naming.properties_of(picked.label)
+    for kind in sorted(picked.kinds):
+        own = {one.name for one in label_named(kind).properties}
+        for name in properties:
+            if name in known and name != UID and name not in own:
+                raise ValidationError(f"A {kind} has no property {name}.", code="unknown_name")
 
 
 def _require_free_key(editor: Editor, label: str, uid: str, properties: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.graph import naming, queries
-from apps.graph.schema import LABELS
+from apps.graph.schema import KINDS, LABELS
 from apps.identity.principal import Principal
 from kernel.errors import ConflictError, NotFoundError, ValidationError
 
@@ -25,10 +25,11 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """Nodes of one label (no kind)."""
+    """Nodes of one label. ``kinds``: what they are, closer: kinds of the label, or the label itself."""
 
     label: str
     uids: tuple[str, ...]
+    kinds: frozenset[str] = frozenset()
 
 
 def pick(principal: Principal, wish: Wish, *, timeout_s: float | None = None) -> Picked:
@@ -42,7 +43,7 @@ def pick(principal: Principal, wish: Wish, *, timeout_s: float | None = None) ->
     if None in wish.match.values():
         raise ValidationError("match compares with values; null is equal to nothing.", code="node_not_named")
     equal = ", ".join(f"{name}: $m{number}" for number, name in enumerate(names))
-    text = f"MATCH (n:{naming.labels_of(wish.label)} {{{equal}}}) RETURN n.uid AS uid"
+    text = f"MATCH (n:{naming.labels_of(wish.label)} {{{equal}}}) RETURN n.uid AS uid, labels(n) AS labels"
     values = {f"m{number}": value for number, value in enumerate(wish.match.values())}
     passed = queries.inspected(principal, text, values, rows=PICKED_MOST, timeout_s=timeout_s)
     found = queries.read(principal, passed)
@@ -56,7 +57,7 @@ def pick(principal: Principal, wish: Wish, *, timeout_s: float | None = None) ->
             f"{len(uids)} nodes match, and one is meant. Name it by uid, or say that all of them are meant.",
             code="several_nodes", matched=len(uids), uids=list(uids[:10]),
         )  # fmt: skip
-    return Picked(naming.base_of(wish.label), uids)
+    return Picked(naming.base_of(wish.label), uids, frozenset(_closest(row[1]) for row in found.rows))
 
 
 def _by_uid(principal: Principal, wish: Wish, timeout_s: float | None) -> Picked:
@@ -69,8 +70,13 @@ def _by_uid(principal: Principal, wish: Wish, timeout_s: float | None) -> Picked
     found = queries.read(principal, passed)
     if not found.rows:
         raise _missing(f"There is no {wish.label or 'node'} with the uid {str(wish.uid)[:80]!r} in your graph.")
-    (label,) = {naming.base_of(name) for name in found.rows[0][0]}
-    return Picked(label, (str(wish.uid),))
+    closest = _closest(found.rows[0][0])
+    return Picked(naming.base_of(closest), (str(wish.uid),), frozenset((closest,)))
+
+
+def _closest(labels: list[str]) -> str:
+    """Of Task and Blast, Blast."""
+    return next((name for name in labels if name in KINDS), labels[0])
 
 
 def _missing(sentence: str) -> NotFoundError:

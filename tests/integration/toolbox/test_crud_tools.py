@@ -13,7 +13,9 @@ from apps.graph.uids import uid_for
 from apps.identity.principal import Principal
 from apps.tenancy.models import Tenant
 from apps.tools.errors import ApprovalRequired
+from apps.tools.models import ToolInvocation
 from kernel.errors import ForbiddenError, ValidationError
+from kernel.tenant_context import tenant_scope
 from tests.factories import make_principal, make_tenant
 from tests.tool_calls import call, result
 
@@ -86,9 +88,6 @@ def test_a_node_of_a_kind_carries_both_labels(curator: Principal) -> None:
 
 
 def test_a_call_whose_outcome_was_lost_makes_no_second_node(curator: Principal) -> None:
-    from apps.tools.models import ToolInvocation
-    from kernel.tenant_context import tenant_scope
-
     key, arguments = f"k-{uuid4()}", {"label": "Gene", "properties": GENE}
     first = result(curator, "crud.create_node", arguments, idempotency_key=key)
     with tenant_scope(curator.tenant_id):
@@ -118,6 +117,22 @@ def test_a_node_is_changed_by_uid_and_by_what_it_is(curator: Principal, task: Ca
     assert by_match["nodes"][0]["uid"] == task(1) and by_match["nodes"][0]["properties"]["duration_s"] == 5
     assert "tags" not in without["nodes"][0]["properties"]
     assert counted(curator, "MATCH (t:Task {status: 'failed'}) RETURN count(t) AS n") == 1
+
+
+def test_a_property_of_another_kind_is_not_the_nodes(curator: Principal, task: Callable[[int], str]) -> None:
+    blast = {"task_id": "b1", "status": "queued", "blasttype": "blastn", "blast_version": "2.16.0"}
+    uid = result(curator, "crud.create_node", {"label": "Blast", "properties": blast})["uid"]
+    change = {"properties": {"blasttype": "blastx"}}
+
+    changed = result(curator, "crud.update_node", {"uid": uid, **change})
+    codes = [
+        code_of(curator, "crud.update_node", {"uid": task(0), **change}),
+        code_of(curator, "crud.update_node", {"label": "Task", "match": {"task_id": "task-0"}, **change}),
+        code_of(curator, "crud.update_node", {"uid": uid, "properties": {"marker": "ITS"}}),
+    ]
+
+    assert changed["nodes"][0]["properties"]["blasttype"] == "blastx"
+    assert codes == ["unknown_name"] * 3
 
 
 def test_several_nodes_are_changed_only_when_all_are_meant(curator: Principal) -> None:
