@@ -8,6 +8,7 @@ import networkx as nx
 import pytest
 
 from apps.graph.loading import load
+from apps.graph.measures import DAMPING, pagerank
 from apps.graph.records import Edge, Node
 from apps.graph.seeding.generator import generate
 from apps.graph.uids import uid_for
@@ -146,8 +147,6 @@ def test_centrality_is_that_of_the_whole_network(sown: Sown, user: Principal, al
 
 
 def test_pagerank_is_the_fixed_point_of_its_definition(sown: Sown) -> None:
-    from apps.graph.measures import DAMPING, pagerank
-
     graph = sown.network
     ranks = pagerank(graph)
     stuck = sum(ranks[node] for node in graph if not graph.out_degree(node))

@@ -10,6 +10,7 @@ import pydot
 import pytest
 from markdown_it import MarkdownIt
 
+from apps.graph.drawing.text import label_of
 from apps.identity.principal import Principal
 from apps.tenancy.models import Tenant
 from apps.tenancy.services import change_tenant
@@ -46,8 +47,6 @@ def rendered(user: Principal, **arguments: Any) -> str:
 
 def visible(text: str) -> str:
     """What of a text is drawn: on one line, without what cannot be seen, and not longer than a label."""
-    from apps.graph.drawing.text import label_of
-
     return label_of(text)
 
 
