@@ -22,14 +22,10 @@ def pages(tenant_id: UUID, section: Section, after: str) -> Iterator[tuple[list[
 
     Relationships come by their end with few of them, in the order of its uid.
     """
-    if section.is_nodes:
-        label, read = section.name, _nodes
-    else:
-        ends = relationship_named(section.name)
-        label, read = ends.source if LIGHT_END[section.name] == "start" else ends.target, _edges
-    for window in _windows(tenant_id, label, after):
+    name = section.name
+    for window in _windows(tenant_id, name if section.is_nodes else _light(name), after):
         for uids in batches(window, BATCH):
-            yield read(tenant_id, section.name, uids), uids[-1]
+            yield _nodes(tenant_id, name, uids) if section.is_nodes else _edges(tenant_id, name, uids), uids[-1]
 
 
 def _windows(tenant_id: UUID, label: str, after: str) -> Iterator[list[str]]:
@@ -57,8 +53,7 @@ def _nodes(tenant_id: UUID, label: str, uids: list[str]) -> list[Record]:
 
 
 def _edges(tenant_id: UUID, type_: str, uids: list[str]) -> list[Record]:
-    ends = relationship_named(type_)
-    anchor, light = ("a", ends.source) if LIGHT_END[type_] == "start" else ("b", ends.target)
+    anchor, light = "a" if LIGHT_END[type_] == "start" else "b", _light(type_)
     text = (
         f"UNWIND $uids AS uid MATCH ({anchor}:{light} {{uid: uid}}) WHERE {anchor}.tenant_id = $tenant "
         f"MATCH (a)-[r:{type_}]->(b) WHERE r.tenant_id = $tenant AND a.tenant_id = $tenant AND b.tenant_id = $tenant "
@@ -67,6 +62,12 @@ def _edges(tenant_id: UUID, type_: str, uids: list[str]) -> list[Record]:
     return [
         Edge(type_, start, end, properties) for start, end, properties in sorted(find(tenant_id, text, uids), key=_ends)
     ]
+
+
+def _light(type_: str) -> str:
+    """The label of the end that has few relationships of this type."""
+    ends = relationship_named(type_)
+    return ends.source if LIGHT_END[type_] == "start" else ends.target
 
 
 def _ends(row: list[object]) -> tuple[str, str]:
