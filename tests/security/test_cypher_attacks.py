@@ -295,14 +295,21 @@ def test_no_change_gives_a_thing_to_another_tenant(text: str) -> None:
 @pytest.mark.requirement("security:97")
 def test_what_a_change_makes_is_ones_own_and_no_edge_leads_to_another(graphs: Any) -> None:
     among = graphs[1]
-    made = inspect_change("UNWIND [1, 2] AS i CREATE (:Gene {id: toString(i)})-[:INPUT]->(:Task)", {}, tenant_id=A)
+    made = inspect_change(
+        "UNWIND [1, 2] AS i CREATE (:File {file_id: toString(i), user_filename: 'made', size: i, extension: 'fa', "
+        "bucket_name: 'b'})-[:INPUT]->(:Task {task_id: toString(i), status: 'queued'})",
+        {},
+        tenant_id=A,
+    )
     joined = inspect_change(
         "MATCH (a:User {user_id: 'u0'}), (b:Task {uid: 'b-2'}) CREATE (a)-[:RUNS]->(b)", {}, tenant_id=A
     )
 
     with among.begin_transaction() as transaction:
         transaction.run(made.text, dict(made.parameters)).consume()
-        found = transaction.run("MATCH (g:Gene)-[r]->(t) RETURN g.tenant_id, r.tenant_id, t.tenant_id, g.uid").values()
+        found = transaction.run(
+            "MATCH (f:File {user_filename: 'made'})-[r]->(t) RETURN f.tenant_id, r.tenant_id, t.tenant_id, f.uid"
+        ).values()
         edges = transaction.run(joined.text, dict(joined.parameters)).consume().counters.relationships_created
         transaction.rollback()
 

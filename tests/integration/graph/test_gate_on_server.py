@@ -86,11 +86,17 @@ def test_the_gate_changes_no_answer_where_all_data_are_ones_own(graphs: Graphs, 
         ("MATCH (u:User)-[r:RUNS]->() DELETE r", 8, "relationships_deleted"),
         ("MATCH (u:User) SET u.email = 'x'", 4, "properties_set"),
         (
-            "MATCH (u:User), (i:Institution {id: 'i0'}) MERGE (u)-[:WORKS_AT {since: 1999}]->(i)",
+            "MATCH (u:User), (i:Institution {id: 'i0'}) MERGE (u)-[r:WORKS_AT {since: 1999}]->(i) "
+            "ON CREATE SET r += {role: 'postdoc', department: 'Ecology'}",
             4,
             "relationships_created",
         ),
-        ("UNWIND ['a', 'b'] AS x MERGE (g:Gene {id: x})", 2, "nodes_created"),
+        (
+            "UNWIND ['a', 'b'] AS x MERGE (g:Gene {id: x}) "
+            "ON CREATE SET g += {symbol: 's', name: 'n', chromosome: '1'}",
+            2,
+            "nodes_created",
+        ),
     ],
 )
 def test_what_was_counted_is_what_changes_and_others_keep_what_they_have(
