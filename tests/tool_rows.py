@@ -14,7 +14,8 @@ ROWS = (
     "decided_by, signature, expires_at) VALUES (gen_random_uuid(), %s, 'x', 'crud.delete_node', 'destructive', '{}', "
     "'h', 'agent', 'pending', '', '', now())",
     "INSERT INTO files (id, tenant_id, owner_sub, kind, name, media_type, size_bytes, sha256, state, details, "
-    "expires_at) VALUES (gen_random_uuid(), %s, 'x', 'file', 'f', 'text/csv', 0, '', 'ready', '{}', now() + interval '1 day')",
+    "expires_at) VALUES (gen_random_uuid(), %s, 'x', 'file', 'f', 'text/csv', 0, '', 'ready', '{}', "
+    "now() + interval '1 day')",
     "INSERT INTO graph_archive_marks (id, tenant_id, uid, label, marked_by) "
     "VALUES (gen_random_uuid(), %s, 'u', 'Gene', 'x')",
     "INSERT INTO error_reports (id, tenant_id, owner_sub, error_type, message, metadata, correlation_id, cleared_by) "
