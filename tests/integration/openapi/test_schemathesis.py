@@ -72,6 +72,9 @@ def real_ids(api_url: str, worker: Any) -> Callable[[str, str], dict[str, list[s
         call = api.post("/v1/tools/system.time/invocations", {})
         if call.status == 201:
             found["invocation_id"] = [call.json["id"]]
+        file = api.request("POST", "/v1/files?name=made-up", b"content", Content_Type="text/plain")
+        if file.status == 201:
+            found["file_id"] = [file.json["id"]]
         for session_id in found["session_id"]:
             step = api.post(f"/v1/sessions/{session_id}/steps", {"type": "user", "message": "hello"})
             found["step_id"].append(step.json["step_id"])
