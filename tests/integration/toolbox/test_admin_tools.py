@@ -96,6 +96,7 @@ def test_a_constraint_holds_within_a_tenant_and_not_between_two(platform: Princi
     assert refused == "graph_index_of_platform"
     assert result(platform, "admin.constraint", {**given, "action": "drop"})["changed"] is False
     assert failed(platform, "admin.constraint", given) == "graph_conflict"  # now that two have it
+    assert not any("tenant_id" in keys and "id" in keys for keys, _ in on_server("Dataset"))
 
 
 @pytest.mark.parametrize(
