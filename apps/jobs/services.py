@@ -22,7 +22,7 @@ from apps.jobs.states import TERMINAL
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
 from kernel.clock import iso
-from kernel.errors import ConflictError, ValidationError
+from kernel.errors import ConflictError, ForbiddenError, ValidationError
 from kernel.failpoints import failpoint
 from kernel.request_context import current
 from kernel.tenant_context import prepared_cursor, tenant_scope
@@ -253,7 +253,8 @@ def retry_job(
     """Run an ended job again, as a new job that remembers the old one; takes it off the dead-letter list.
 
     ConflictError while the old one has not ended. The new job is its caller's, not the old owner's; ``as_principal``,
-    of the same tenant, is what it acts with when that is less than what it took to see the old one.
+    of the same tenant, is what it acts with when that is less than what it took to see the old one. ForbiddenError for
+    another's job whose payload is a wish in its owner's name: it would be carried out with the caller's rights.
     """
     with tenant_scope(principal.tenant_id):
         job = selectors.get_job(principal, job_id)
@@ -262,6 +263,12 @@ def retry_job(
                 f"The job is still {job.status}. Cancel it or wait for its end before a retry.",
                 code="job_not_ended",
             )
+    job_type = JOB_TYPES.get(job.type)
+    if job_type is not None and job_type.acts_for_owner and job.owner_sub != principal.sub:
+        raise ForbiddenError(
+            f"Only its owner may have a job of type {job.type!r} run again: it acts in the owner's name.",
+            code="not_the_owner",
+        )
 
     def leave_dead_letters(new_id: UUID) -> None:
         with prepared_cursor() as cursor:

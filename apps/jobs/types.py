@@ -14,7 +14,8 @@ CREATE = "jobs:create"
 class JobType:
     """``time_limit_s``: a run longer than this is ended as failed with reason time_limit.
 
-    ``permission``: what the submitter needs; a type that asks for more than jobs:create is not shown to everybody.
+    ``acts_for_owner``: its payload is a wish that is carried out with its owner's rights, so nobody else may have it
+    run again in a name of their own. ``permission``: what the submitter needs; a type that asks for more than jobs:create is not shown to everybody.
     Workers read this table before Django is set up, so nothing here imports a model (apps/jobs/admission.py may).
     """
 
@@ -23,6 +24,7 @@ class JobType:
     payload: type[payloads.Payload]
     time_limit_s: int
     permission: str = CREATE
+    acts_for_owner: bool = False
     schema: dict[str, Any] = field(init=False)
     validator: PayloadValidator = field(init=False)
 
@@ -45,8 +47,14 @@ JOB_TYPES: dict[str, JobType] = {
         JobType("demo", "Sleeps for duration_ms, reporting progress.", payloads.DemoPayload, 2 * 3600),
         JobType("test", "Ends at once; fails on demand.", payloads.TestPayload, 2 * 3600),
         JobType("long-running", "Works in steps for duration_ms.", payloads.LongRunningPayload, 25 * 3600),
-        JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600),
-        JobType("tool.invoke", "Calls a tool, longer than a caller waits.", payloads.ToolInvokePayload, 3700),
+        JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600, acts_for_owner=True),
+        JobType(
+            "tool.invoke",
+            "Calls a tool, longer than a caller waits.",
+            payloads.ToolInvokePayload,
+            3700,
+            acts_for_owner=True,
+        ),
         JobType(
             "tenant.offboard",
             "Exports a tenant that is being deleted, then erases it.",

@@ -94,6 +94,21 @@ def test_a_retry_takes_a_job_off_the_dead_letters(api: Api, admin: Api, principa
         assert Job.objects.get(id=job.id).status == "failed"
 
 
+@pytest.mark.requirement("security:47")
+@pytest.mark.parametrize("type_name", ["tool.invoke", "agent.run"])
+def test_what_acts_in_its_owners_name_is_run_again_by_nobody_else(
+    api: Api, admin: Api, principal: Principal, type_name: str
+) -> None:
+    payload = {"prompt": "hello"} if type_name == "agent.run" else {"tool": "system.time"}
+    job = HandJob(principal, type_name=type_name, payload_json=payload).claim().finish("failed", dead=True)
+
+    by_admin = admin.post(f"/v1/jobs/{job.id}/retry")
+    by_owner = api.post(f"/v1/jobs/{job.id}/retry")
+
+    assert (by_admin.status, by_admin.json["code"]) == (403, "not_the_owner")
+    assert by_owner.status == 202
+
+
 @pytest.mark.requirement("jobs:dead-letters")
 def test_dead_letters_are_the_tenants_own(api: Api, stranger: Api, principal: Principal, tenant: Any) -> None:
     job = HandJob(principal).claim().finish("failed", dead=True)
