@@ -15,7 +15,9 @@ class JobType:
     """``time_limit_s``: a run longer than this is ended as failed with reason time_limit.
 
     ``acts_for_owner``: its payload is a wish that is carried out with its owner's rights, so nobody else may have it
-    run again in a name of their own. ``permission``: what the submitter needs; a type that asks for more than jobs:create is not shown to everybody.
+    run again in a name of their own. ``permission``: what the submitter needs; a type that asks for more than
+    jobs:create is not shown to everybody.
+
     Workers read this table before Django is set up, so nothing here imports a model (apps/jobs/admission.py may).
     """
 
