@@ -1,7 +1,8 @@
 """Templates without logic: {{name}}, {{a.b.0}}, {{#list}}...{{/list}}, {{^empty}}...{{/empty}}, {{.}}, {{! a remark }}.
 
 Nothing is evaluated and nothing is called: a name leads from member to member of JSON, and what is no name is a fault
-(attack 112). A value that is put in is never read as a template. Pure; output, depth and steps are bounded.
+(attack 112). A value that is put in is never read as a template. Pure; output, depth, names and steps are bounded, so
+that the worst of all templates takes a fraction of a second.
 """
 
 import html
@@ -14,7 +15,8 @@ from typing import Any
 TEMPLATE_CHARS = 50_000
 OUTPUT_CHARS = 100_000
 DEPTH_MAX = 10
-STEPS_MAX = 100_000
+NAME_PARTS_MAX = 16
+STEPS_MAX = 50_000  # parts written and members looked up
 _TAG = re.compile(r"\{\{(?:\{([^{}]*)\}\}\}|([^{}]*)\}\})")
 _NAME = re.compile(r"\.|[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*", re.ASCII)
 _MISSING = object()
@@ -31,7 +33,10 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Value:
+    """``path``: the parts of ``name``; of "." none."""
+
     name: str
+    path: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,7 @@ class Section:
     """``inverted``: shown where the value is empty, false, null or missing."""
 
     name: str
+    path: tuple[str, ...]
     inverted: bool
     parts: "list[Part]" = field(default_factory=list)
 
@@ -66,27 +72,29 @@ def parse(template: str) -> Template:
     for tag in _TAG.finditer(template):
         _add_text(template, at, tag.start(), parts)
         at = tag.end()
-        line = template.count("\n", 0, tag.start()) + 1
         if tag.group(2) is None:
-            raise TemplateFault(f"line {line}: three braces mean nothing here; values are put in as `escape` says")
+            raise _fault(template, tag.start(), "three braces mean nothing here; values are put in as `escape` says")
         said = tag.group(2).strip()
         kind, name = (said[0], said[1:].strip()) if said[:1] in ("#", "^", "/", "!", "&", ">", "=") else ("", said)
         if kind == "!":
             continue
         if kind in ("&", ">", "="):
-            raise TemplateFault(f"line {line}: {{{{{kind}...}}}} is not part of these templates")
+            raise _fault(template, tag.start(), f"{{{{{kind}...}}}} is not part of these templates")
         if not _NAME.fullmatch(name):
-            raise TemplateFault(f"line {line}: {said[:60]!r} is no name, and nothing is calculated here")
+            raise _fault(template, tag.start(), f"{said[:60]!r} is no name, and nothing is calculated here")
+        path = () if name == "." else tuple(name.split(".", NAME_PARTS_MAX))
+        if len(path) > NAME_PARTS_MAX:
+            raise _fault(template, tag.start(), f"a name has more than {NAME_PARTS_MAX} parts: {name[:60]}...")
         if kind == "":
-            parts.append(Value(name))
+            parts.append(Value(name, path))
         elif kind == "/":
             if not open_ or open_[-1][0].name != name:
-                raise TemplateFault(f"line {line}: {{{{/{name}}}}} closes nothing that is open")
+                raise _fault(template, tag.start(), f"{{{{/{name}}}}} closes nothing that is open")
             parts = open_.pop()[1]
         else:
             if len(open_) == DEPTH_MAX:
-                raise TemplateFault(f"line {line}: sections are nested more than {DEPTH_MAX} deep")
-            section = Section(name, kind == "^")
+                raise _fault(template, tag.start(), f"sections are nested more than {DEPTH_MAX} deep")
+            section = Section(name, path, kind == "^")
             parts.append(section)
             open_.append((section, parts))
             parts = section.parts
@@ -98,7 +106,8 @@ def parse(template: str) -> Template:
 
 def missing(template: Template, variables: dict[str, Any]) -> list[str]:
     """The names that lead nowhere, in order; of sections too, which are then empty."""
-    return [name for name in template.names if _find(name, [variables]) is _MISSING]
+    paths = {part.name: part.path for part in template.parts if not isinstance(part, Text)}
+    return [name for name in template.names if _find(paths[name], [variables])[0] is _MISSING]
 
 
 def render(
@@ -123,7 +132,8 @@ class _Renderer:
             if isinstance(part, Text):
                 self._put(part.text)
                 continue
-            value = _find(part.name, scopes)
+            value, looked_up = _find(part.path, scopes)
+            self._step(looked_up)
             if isinstance(part, Value):
                 if value is _MISSING:
                     self.unknown[part.name] = None
@@ -145,12 +155,13 @@ class _Renderer:
             raise TemplateFault(f"the text would have more than {OUTPUT_CHARS:,} characters")
         self.pieces.append(text)
 
-    def _step(self) -> None:
-        """Lists in lists multiply: what writes nothing counts, too."""
-        self.steps += 1
+    def _step(self, steps: int = 1) -> None:
+        """Lists in lists multiply: what writes nothing counts, too, and each member that a name leads through."""
+        before = self.steps
+        self.steps += steps
         if self.steps > STEPS_MAX:
-            raise TemplateFault(f"its sections repeat more than {STEPS_MAX:,} times")
-        if self.steps % 1_000 == 0:
+            raise TemplateFault(f"its sections and names take more than {STEPS_MAX:,} steps")
+        if self.steps // 1_000 > before // 1_000:
             self.checkpoint()
 
 
@@ -159,21 +170,32 @@ def _add_text(template: str, start: int, end: int, parts: list[Part]) -> None:
         return
     text = template[start:end]
     if "{{" in text:
-        line = template.count("\n", 0, start + text.index("{{")) + 1
-        raise TemplateFault(f"line {line}: a {{{{ has no }}}}")
+        raise _fault(template, start + text.index("{{"), "a {{ has no }}")
     parts.append(Text(text))
 
 
-def _find(name: str, scopes: list[Any]) -> Any:
-    """From the innermost section outwards, whoever has the first part of the name; members of JSON only."""
-    if name == ".":
-        return scopes[-1]
-    first, *rest = name.split(".")
-    members = (_member(scope, first) for scope in reversed(scopes))
-    value = next((member for member in members if member is not _MISSING), _MISSING)
-    for step in rest:
+def _fault(template: str, at: int, what: str) -> TemplateFault:
+    line = template.count("\n", 0, at) + 1
+    return TemplateFault(f"line {line}: {what}")
+
+
+def _find(path: tuple[str, ...], scopes: list[Any]) -> tuple[Any, int]:
+    """From the innermost section outwards, whoever has the first part of the name; members of JSON only. The value, and
+    how many members were looked up for it."""
+    if not path:
+        return scopes[-1], 0
+    looked_up, value = 0, _MISSING
+    for scope in reversed(scopes):
+        looked_up += 1
+        value = _member(scope, path[0])
+        if value is not _MISSING:
+            break
+    for step in path[1:]:
+        if value is _MISSING:
+            break
+        looked_up += 1
         value = _member(value, step)
-    return value
+    return value, looked_up
 
 
 def _member(value: Any, name: str) -> Any:
