@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
+from django.db import connections
 
 from apps.agents.runs import sweep as run_sweep
 from apps.agents.runs.services import cancel_run
@@ -56,11 +57,17 @@ def test_cancel_against_finish_has_one_end_whoever_is_first(principal, engine, o
     runs = [make_run(principal, steps=1) for _ in range(40)]
 
     def carry(run):
-        return advance(engine, run.id)
+        try:
+            return advance(engine, run.id)
+        finally:
+            connections.close_all()  # back to the pool, which other tests need
 
     def cancel(run):
-        time.sleep(random.uniform(0, 0.12))
-        return cancel_run(principal, run.id)
+        try:
+            time.sleep(random.uniform(0, 0.12))
+            return cancel_run(principal, run.id)
+        finally:
+            connections.close_all()
 
     with ThreadPoolExecutor(8) as pool:
         carried = [pool.submit(carry, run) for run in runs]
