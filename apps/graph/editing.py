@@ -71,11 +71,13 @@ def create_node(editor: Editor, label: str, properties: Mapping[str, Any]) -> Ma
 
 
 def update_nodes(editor: Editor, wish: Wish, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Set these properties; null takes one away that may be missing. The nodes as they are then."""
+    """Set these properties; null takes one away that may be missing. The nodes as they are then. ConflictError for a
+    key that another node has, or that several would get."""
     if not properties:
         raise ValidationError("Say which properties to set.", code="nothing_to_set")
     picked = pick(editor.principal, wish, timeout_s=editor.timeout_s)
     _require_kind(picked, properties)
+    _require_own_key(editor, picked, properties)
     text = f"UNWIND $uids AS uid MATCH (n:{picked.label} {{uid: uid}}) SET n += $properties RETURN n"
     values = {"uids": list(picked.uids), "properties": dict(properties)}
     written = _write(editor, "update_node", text, values, list(picked.uids))
@@ -167,18 +169,26 @@ def _require_kind(picked: Picked, properties: Mapping[str, Any]) -> None:
                 raise ValidationError(f"A {kind} has no property {name}.", code="unknown_name")
 
 
+def _require_own_key(editor: Editor, picked: Picked, properties: Mapping[str, Any]) -> None:
+    """A key is one node's, however it came by it."""
+    key = label_named(picked.label).key
+    if properties.get(key) is not None and len(picked.uids) > 1:
+        raise ConflictError(f"{len(picked.uids)} nodes would get the same {key}. Set it of one node.", code="key_taken")
+    _require_free_key(editor, picked.label, picked.uids[0], properties)
+
+
 def _require_free_key(editor: Editor, label: str, uid: str, properties: Mapping[str, Any]) -> None:
     """Two of the same key would be one thing told twice. A key that does not fit is the gate's to refuse."""
     key = label_named(naming.base_of(label)).key
     value = properties.get(key)
     if not isinstance(value, str):
         return
-    text = f"MATCH (n:{naming.base_of(label)} {{{key}: $key}}) RETURN n.uid AS uid LIMIT 1"
-    found = _read(editor, text, {"key": value})
-    if found and found[0][0] != uid:
+    text = f"MATCH (n:{naming.base_of(label)} {{{key}: $key}}) RETURN n.uid AS uid LIMIT 2"
+    found = [row[0] for row in _read(editor, text, {"key": value}) if row[0] != uid]
+    if found:
         raise ConflictError(
             f"There is a {naming.base_of(label)} with this {key} already. Update it, or choose another.",
-            code="key_taken", uid=found[0][0],
+            code="key_taken", uid=found[0],
         )  # fmt: skip
 
 

@@ -149,7 +149,7 @@ def _with_percentiles(text: _Text, matching: str, groups: list[_Column]) -> str:
     ]
     kept = [_Column(f"x{number}", one.alias) for number, one in enumerate(counted)]
     ranks = [
-        _Column(f"vs[toInteger(ceil({one / 100!r} * size(vs))) - {0 if one == 0 else 1}]", f"p{_number(one)}")
+        _Column(f"vs[toInteger(ceil({one / 100!r} * size(vs))) - {0 if one / 100 == 0 else 1}]", f"p{_number(one)}")
         for one in question.percentiles
     ]
     first = _listed([*keys, _Column(place, "v")])
@@ -265,5 +265,5 @@ def _listed(columns: list[_Column]) -> str:
 
 
 def _number(value: float) -> str:
-    """50, 99_9: part of a name."""
-    return f"{value:g}".replace(".", "_")
+    """50, 99_9, 1e_300: part of a name; of two numbers never the same."""
+    return repr(value).removesuffix(".0").replace(".", "_").replace("-", "_").replace("+", "")

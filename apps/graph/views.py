@@ -34,7 +34,9 @@ class Schema(ApiView):
     def get(self, request: Request) -> HttpResponse:
         refuse_unknown(request)
         found = documents.schema_document(principal_of(request).tenant_id)
-        return json_response(found, headers={"Cache-Control": "private, max-age=10", "Vary": "Authorization"})
+        return json_response(
+            found, headers={"Cache-Control": "private, max-age=10", "Vary": "Authorization, X-Tenant-Id"}
+        )
 
 
 class Query(ApiView):

@@ -94,7 +94,7 @@ def list_response(request: Request, *, route: str, owner_sub: str | None, dead_l
             pagination.Cursor(jobs[-1].created_at, jobs[-1].id, offset + limit), scope=scope
         )
     body = pagination.page([schemas.job_out(job) for job in jobs], total=total, limit=limit, offset=offset, token=token)
-    return json_response(body, headers={"Cache-Control": "private, max-age=30", "Vary": "Authorization"})
+    return json_response(body, headers={"Cache-Control": "private, max-age=30", "Vary": "Authorization, X-Tenant-Id"})
 
 
 class JobList(ApiView):
@@ -164,7 +164,7 @@ class JobDetail(ApiView):
     def get(self, request: Request, job_id: str) -> HttpResponse:
         job = selectors.get_job(principal_of(request), parse_id(job_id))
         etag = schemas.job_etag(job)
-        headers = {"ETag": etag, "Cache-Control": "private, max-age=15", "Vary": "Authorization"}
+        headers = {"ETag": etag, "Cache-Control": "private, max-age=15", "Vary": "Authorization, X-Tenant-Id"}
         if not_modified(request, etag):
             return HttpResponse(status=304, headers=headers)
         return json_response(schemas.job_out(job), headers=headers)

@@ -107,6 +107,7 @@ def create_node(context: ToolContext, given: CreateNodeIn) -> NodeOut:
 @tool(
     "crud.update_node",
     effect="idempotent",
+    destructive_when=("all",),
     title="Update a node",
     permissions=("graph:update",),
     example={"label": "Task", "match": {"task_id": "task-000001"}, "properties": {"tags": ["checked"]}},

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from apps.identity.permissions import principal_of
 from apps.tools import approvals, schemas, selectors
 from apps.tools.models import APPROVAL_STATUSES
-from apps.tools.pages import chosen, page_response, parse_id
+from apps.tools.pages import VARY, chosen, page_response, parse_id
 from apps.tools.selectors import EXPIRED
-from apps.tools.shown import approval_out
+from apps.tools.shown import approval_out, approval_summary
 from kernel import pagination
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified, strong_etag
@@ -17,7 +17,7 @@ from kernel.web.parameters import NO_STORE, refuse_unknown
 from kernel.web.schema import json_response, parse_body
 
 STATUSES = (*APPROVAL_STATUSES, EXPIRED)
-READ = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+READ = {"Cache-Control": "private, no-cache", "Vary": VARY}
 
 
 class Approvals(ApiView):
@@ -26,7 +26,8 @@ class Approvals(ApiView):
     @extend_schema(
         operation_id="list_tool_approvals",
         summary="Calls that wait for a person",
-        description="Your own, newest first; for those who may change tools, everybody's of the tenant.",
+        description="Your own, newest first; for those who may change tools, everybody's of the tenant. Without their "
+        "arguments: read each of them before you decide.",
         parameters=[
             OpenApiParameter("status", str, description=f"One or more of {', '.join(STATUSES)}, comma-separated."),
             OpenApiParameter("limit", int, description="1 to 50; 25 by default."),
@@ -42,7 +43,7 @@ class Approvals(ApiView):
         scope = f"approvals:{principal.tenant_id}:{principal.sub}:{statuses}"
         after = pagination.decode_cursor(request.query_params.get("page_token"), scope=scope)
         rows, total = selectors.list_approvals(principal, statuses, after=after, limit=limit)
-        return page_response(rows, approval_out, total=total, after=after, limit=limit, scope=scope)
+        return page_response(rows, approval_summary, total=total, after=after, limit=limit, scope=scope)
 
 
 class ApprovalDetail(ApiView):
@@ -68,7 +69,8 @@ class ApprovalDetail(ApiView):
         operation_id="decide_tool_approval",
         summary="Approve or deny a call",
         description="Exactly the call that was read, once, within 24 h; then the call is made again by who made it. "
-        "409 `approval_closed` when it was decided or has expired.",
+        "Needs what the call itself needs, or the right to change tools. 409 `approval_closed` when it was decided or "
+        "has expired.",
         request=schemas.ApprovalDecision,
         responses={200: schemas.ApprovalOut},
         tags=["tools"],

@@ -1,7 +1,8 @@
 """Calls that wait for a person (R31, attack 113). What counts is a row that the server signed, never a text.
 
 A row names exactly one call: tool, caller, and all arguments as the tool would get them. It is decided once, by its
-caller over the API or by an administrator, for 24 hours, and used once.
+caller over the API or by an administrator, for 24 hours, and used once. Of one call one row waits; where one of its
+rows is denied, the call is, whatever another says.
 """
 
 import hashlib
@@ -19,15 +20,18 @@ from pydantic_core import to_json
 from apps.audit import trail
 from apps.identity import rbac
 from apps.identity.principal import Principal
+from apps.tools import registry
 from apps.tools.context import Door
 from apps.tools.models import APPROVED, DENIED, PENDING, USED, ToolApproval
 from apps.tools.spec import ToolSpec
 from kernel.clock import now
-from kernel.errors import ConflictError, NotFoundError, ValidationError
-from kernel.tenant_context import tenant_scope
+from kernel.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
+from kernel.tenant_context import prepared_cursor, tenant_scope
 
 EXPIRES_IN_S = 24 * 3600
 MANAGE = "tools:update"  # who decides for others of the own tenant
+ARGUMENTS_BYTES = 64 * 1024  # of canonical JSON: no person looks at more
+WAITING_MAX = 100  # of one caller
 SIGNED_AS = "tools.approval"
 
 
@@ -59,26 +63,50 @@ def canonical_text(arguments: Mapping[str, Any]) -> str:
 def find_approved(asked: Asked) -> UUID | None:
     """The approval that lets this very call through; not used yet."""
     with tenant_scope(asked.principal.tenant_id):
-        rows = _of_call(asked).filter(status=APPROVED)
+        rows = list(_of_call(asked).filter(status__in=(APPROVED, DENIED)))
+        if any(row.status == DENIED for row in rows):
+            return None
         return next((row.id for row in rows if _is_genuine(row)), None)
 
 
 def ask(asked: Asked) -> ToolApproval:
-    """The row that waits for this call: one that is there, or a new one. One that was denied stays denied."""
+    """The row that waits for this call: one that is there, or a new one. One that was denied stays denied.
+
+    ValidationError for arguments that no person can look at; ConflictError when WAITING_MAX of the caller's wait.
+    """
+    size = len(canonical_text(asked.arguments).encode())
+    if size > ARGUMENTS_BYTES:
+        raise ValidationError(
+            f"{asked.tool.name} has to be approved by a person, and its arguments have {size:,} bytes; a person looks "
+            f"at {ARGUMENTS_BYTES:,} at most. Make several smaller calls.",
+            code="arguments_too_large",
+        )
     with tenant_scope(asked.principal.tenant_id):
-        waiting = _of_call(asked).filter(status__in=(PENDING, DENIED)).order_by("-created_at").first()
-        if waiting is not None:
-            return waiting
-        row = ToolApproval.objects.create(
+        _wait_for_turn(asked.principal)
+        of_call = _of_call(asked)
+        found = of_call.filter(status=DENIED).first() or of_call.filter(status=PENDING).first()
+        if found is not None:
+            return found
+        waiting = ToolApproval.objects.filter(owner_sub=asked.principal.sub, status=PENDING, expires_at__gt=now())
+        if waiting.count() >= WAITING_MAX:
+            raise ConflictError(
+                f"{WAITING_MAX} of your calls wait for a person already. Decide some of them: see /v1/tools/approvals.",
+                code="too_many_approvals",
+            )
+        row, _ = ToolApproval.objects.update_or_create(  # of one that expired nobody decided: it waits anew
             tenant_id=asked.principal.tenant_id,
             owner_sub=asked.principal.sub,
             tool=asked.tool.name,
-            effect=asked.tool.effect,
-            arguments=dict(asked.arguments),
             arguments_sha256=asked.sha256,
-            door=asked.door,
-            run_id=asked.run_id,
-            expires_at=now() + timedelta(seconds=EXPIRES_IN_S),
+            status=PENDING,
+            defaults={
+                "effect": asked.tool.effect_of(asked.arguments),
+                "arguments": dict(asked.arguments),
+                "door": asked.door,
+                "run_id": asked.run_id,
+                "created_at": now(),
+                "expires_at": now() + timedelta(seconds=EXPIRES_IN_S),
+            },
         )
         _record(asked.principal, "tools.approval.ask", row)
     return row
@@ -102,12 +130,14 @@ def decide(principal: Principal, approval_id: UUID, *, approve: bool, arguments_
     """Approve or deny, in a person's name.
 
     ``arguments_sha256``: what that person saw; ValidationError when it is not what the row says. ConflictError when it
-    was decided or has expired; NotFoundError when it is not there for this caller.
+    was decided or has expired; NotFoundError when it is not there for this caller; ForbiddenError for a caller that
+    neither manages tools nor could make the call itself.
     """
     with tenant_scope(principal.tenant_id):
         row = visible_to(principal).select_for_update().filter(id=approval_id).first()
         if row is None:
             raise NotFoundError("There is no such approval.", code="approval_not_found")
+        _require_right(principal, row)
         if not hmac.compare_digest(row.arguments_sha256, arguments_sha256):
             raise ValidationError(
                 "arguments_sha256 is not that of this approval's arguments. Read it again and look at them.",
@@ -121,6 +151,27 @@ def decide(principal: Principal, approval_id: UUID, *, approve: bool, arguments_
         row.save()
         _record(principal, "tools.approval.approve" if approve else "tools.approval.deny", row)
     return row
+
+
+def _wait_for_turn(principal: Principal) -> None:
+    """Until the transaction's end nobody else asks for this caller."""
+    place = f"tools.approval:{principal.tenant_id}:{principal.sub}"
+    with prepared_cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%(place)s, 0))", {"place": place})
+
+
+def _require_right(principal: Principal, row: ToolApproval) -> None:
+    """Who may not make a call does not let it through either, be it its own: a token of fewer scopes is no person."""
+    if rbac.may(principal, MANAGE):
+        return
+    tool = registry.find(principal.tenant_id, row.tool)
+    missing = registry.lacks(principal, tool.called_with(row.arguments))
+    if missing is not None:
+        raise ForbiddenError(
+            f"Who decides on a call of {row.tool} needs {missing}, which you do not have.",
+            required_permission=missing,
+            required_scopes=list(tool.required_scopes),
+        )
 
 
 def _of_call(asked: Asked) -> Any:

@@ -13,7 +13,7 @@ from apps.tools.batch import made_in_order
 from apps.tools.calls import Call
 from apps.tools.context import DOORS
 from apps.tools.models import INVOCATION_STATUSES
-from apps.tools.pages import chosen, page_response, parse_id
+from apps.tools.pages import VARY, chosen, page_response, parse_id
 from apps.tools.selectors import LOST, InvocationFilter
 from apps.tools.shown import invocation_out, invocation_summary
 from kernel import pagination
@@ -38,7 +38,7 @@ PARAMETERS = [
     OpenApiParameter("limit", int, description="1 to 50; 25 by default."),
     OpenApiParameter("page_token", str, description="next_page_token of the page before."),
 ]
-READ = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+READ = {"Cache-Control": "private, no-cache", "Vary": VARY}
 
 
 class ToolInvocations(ApiView):
@@ -131,15 +131,18 @@ class InvocationDetail(ApiView):
     @extend_schema(
         operation_id="get_tool_invocation",
         summary="Read a call of a tool",
-        description="Its owner, and administrators of its tenant.",
+        description="Its owner, and administrators of its tenant. Arguments and result are left out for an owner that "
+        "could not make the call now: `withheld` says why.",
         responses={200: schemas.InvocationOut, 304: None},
         tags=["tools"],
     )
     def get(self, request: Request, name: str, invocation_id: str) -> HttpResponse:
         refuse_unknown(request)
-        row = selectors.get_invocation(principal_of(request), name, parse_id(invocation_id, "invocation"))
-        shown = invocation_out(row)
-        headers = {**READ, "ETag": strong_etag("invocation", row.id, shown["status"], shown["finished_at"])}
+        principal = principal_of(request)
+        row = selectors.get_invocation(principal, name, parse_id(invocation_id, "invocation"))
+        shown = invocation_out(row, selectors.withheld(principal, row))
+        seen = strong_etag("invocation", row.id, shown["status"], shown["finished_at"], shown["withheld"])
+        headers = {**READ, "ETag": seen}
         if not_modified(request, headers["ETag"]):
             return HttpResponse(status=304, headers=headers)
         return json_response(shown, headers=headers)

@@ -157,6 +157,11 @@ class ToolApproval(models.Model):
             models.CheckConstraint(
                 name="tool_approvals_status_known", condition=models.Q(status__in=APPROVAL_STATUSES)
             ),
+            models.UniqueConstraint(
+                name="tool_approvals_one_waits",
+                fields=["tenant", "owner_sub", "tool", "arguments_sha256"],
+                condition=models.Q(status=PENDING),
+            ),
         ]
         indexes = [
             models.Index(name="tool_approvals_owner", fields=["tenant", "owner_sub", "-created_at"]),

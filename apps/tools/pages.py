@@ -12,6 +12,8 @@ from kernel.errors import BadRequestError
 from kernel.web.parameters import NO_STORE
 from kernel.web.schema import json_response
 
+VARY = "Authorization, X-Tenant-Id"  # what an answer of /v1/tools depends on beside its address
+
 
 def parse_id(raw: str, what: str) -> UUID:
     """An id from path or query; BadRequestError when it is no UUID."""
@@ -50,4 +52,4 @@ def page_response(
         last = pagination.Cursor(rows[-1].created_at, rows[-1].id, offset + limit)
         token = pagination.encode_cursor(last, scope=scope)
     body = pagination.page([shown(row) for row in rows], total=total, limit=limit, offset=offset, token=token)
-    return json_response(body, headers={**NO_STORE, "Vary": "Authorization"})
+    return json_response(body, headers={**NO_STORE, "Vary": VARY})

@@ -8,7 +8,7 @@
 import math
 import time
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,7 +20,7 @@ from pydantic_core import to_json
 
 from apps.audit import trail
 from apps.tenancy.resolver import tenant_config
-from apps.tools import approvals, policy, records, registry
+from apps.tools import approvals, keeping, policy, records, registry, under_way
 from apps.tools.calls import Call, Outcome
 from apps.tools.context import ToolContext
 from apps.tools.errors import ApprovalRequired, OutputTooLarge, ToolBroken
@@ -42,6 +42,16 @@ OUTPUT_BYTES = 256 * 1024  # of one answer
 def invoke(call: Call) -> Outcome:
     """Call a tool. NotFoundError, ValidationError, ForbiddenError, RateLimitedError, ApprovalRequired and whatever
     ``call.charge`` raises: it was refused, and has not run."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(under_way.place(call))
+        except PlatformError as error:
+            _note_refusal(call, error)
+            raise
+        return _invoke(call)
+
+
+def _invoke(call: Call) -> Outcome:
     started = time.perf_counter()
     tool, given = admit(call)
     arguments = given.model_dump(mode="json", exclude_unset=True)
@@ -51,7 +61,7 @@ def invoke(call: Call) -> Outcome:
         metrics.TOOL_INVOCATIONS.labels(tool.spec.name, call.door, "replayed").inc()
         return earlier
     approval_id = _gate(call, tool, arguments, digest)
-    shown = _scrubbed(call, arguments)
+    shown = keeping.kept(arguments, lambda document: _scrubbed(call, document))
     entry = records.Entry(uuid4(), call, tool, shown, digest, approval_id)
     begun = tool.writes or call.idempotency_key is not None
     invocation_id = records.begin(entry) if begun else entry.id

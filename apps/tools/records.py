@@ -17,8 +17,6 @@ from kernel.jsonb import json_text
 from kernel.request_context import current
 from kernel.tenant_context import prepared_cursor, tenant_scope, tenant_statement
 
-ARGUMENTS_BYTES = 64 * 1024  # kept of a call's arguments; their hash is of all of them
-HEAD_CHARS = 2_000
 LOST_AFTER_S = 10.0  # beyond the time that the tool has
 
 _COLUMNS: LiteralString = """
@@ -64,7 +62,7 @@ WHERE id = %(id)s AND status = 'running' RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is known of a call before its tool runs. ``arguments``: as shown to who reads the store."""
+    """What is known of a call before its tool runs. ``arguments``: as shown to who reads the store (keeping.py)."""
 
     id: UUID
     call: Call
@@ -175,7 +173,7 @@ def _values(entry: Entry) -> dict[str, Any]:
         "version": entry.tool.spec.version,
         "effect": entry.tool.effect,
         "door": call.door,
-        "arguments": json_text(_bounded(entry.arguments)),
+        "arguments": json_text(entry.arguments),
         "result": None,
         "error": None,
         "hash": entry.request_hash,
@@ -197,13 +195,6 @@ def _key(call: Call, tool: Effective) -> dict[str, Any]:
         "tool": tool.spec.name,
         "key": call.idempotency_key,
     }
-
-
-def _bounded(arguments: dict[str, Any]) -> dict[str, Any]:
-    text = to_json(arguments)
-    if len(text) <= ARGUMENTS_BYTES:
-        return arguments
-    return {"truncated": True, "bytes": len(text), "head": text[:HEAD_CHARS].decode("utf-8", "replace")}
 
 
 def status_of(outcome: Outcome) -> str:

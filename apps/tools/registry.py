@@ -121,8 +121,9 @@ class Effective:
 
     def called_with(self, arguments: Mapping[str, Any]) -> "Effective":
         """The tool as this call uses it: one of its reading actions asks for no more than a tool that reads."""
-        if self.spec.effect_of(arguments) == self.effect:
-            return self
+        effect = self.spec.effect_of(arguments)
+        if effect != "read" or self.effect == "read":
+            return self if effect == self.effect else replace(self, effect=effect)
         approval: Approval = "always" if self.approval == "always" else "never"
         return replace(self, effect="read", scopes=(BASIC,), approval=approval)
 

@@ -101,6 +101,7 @@ class ToolOut(BaseModel):
     output_schema: dict[str, Any]
     effect: Effect
     reading_actions: list[str] = Field(description="Values of its `action` argument with which it only reads.")
+    destructive_when: list[str] = Field(description="Arguments that make a call destructive when they are true.")
     scopes: list[str]
     required_scopes: list[str] = Field(description="What the token must cover.")
     permissions: list[str] = Field(description="What a role must have.")
@@ -207,6 +208,7 @@ class InvocationOut(InvocationSummary):
 
     arguments: dict[str, Any]
     result: dict[str, Any] | None
+    withheld: str | None = Field(description="Why arguments and result are left out: you may not make this call now.")
 
 
 class InvocationPage(BaseModel):
@@ -241,8 +243,8 @@ class BatchOut(BaseModel):
     failed: int
 
 
-class ApprovalOut(BaseModel):
-    """A call that waits for a person, or did."""
+class ApprovalSummary(BaseModel):
+    """A call that waits for a person, or did, as lists show it."""
 
     id: UUID
     approval_id: UUID
@@ -251,9 +253,7 @@ class ApprovalOut(BaseModel):
     title: str
     description: str
     effect: Effect
-    arguments: dict[str, Any] = Field(description="All of them, as the tool would get them.")
-    arguments_text: str = Field(description="The same as canonical JSON.")
-    arguments_sha256: str = Field(description="Of arguments_text in UTF-8.")
+    arguments_sha256: str = Field(description="Of its arguments_text in UTF-8.")
     door: Literal["rest", "mcp", "agent", "job"]
     run_id: UUID | None
     owner: str
@@ -265,10 +265,17 @@ class ApprovalOut(BaseModel):
     expires_at: datetime
 
 
+class ApprovalOut(ApprovalSummary):
+    """The same with what it would do."""
+
+    arguments: dict[str, Any] = Field(description="All of them, as the tool would get them.")
+    arguments_text: str = Field(description="The same as canonical JSON.")
+
+
 class ApprovalPage(BaseModel):
     """A page of approvals, newest first."""
 
-    items: list[ApprovalOut]
+    items: list[ApprovalSummary]
     total: int = Field(description="Exact up to 10,000.")
     limit: int
     offset: int

@@ -82,17 +82,30 @@ def get_invocation(principal: Principal, name: str, invocation_id: UUID) -> Tool
     return row
 
 
+def withheld(principal: Principal, row: ToolInvocation) -> str | None:
+    """Why this caller may not see what went into its call and came out; None when it may. A result is shown to who
+    could ask for it now: rights that were taken away, or that this token leaves out, do not live on in the store."""
+    if principal.is_admin:
+        return None
+    try:
+        tool = registry.find(principal.tenant_id, row.tool)
+    except NotFoundError:
+        return f"There is no tool {row.tool} any more: only administrators see what it was given and gave."
+    missing = registry.lacks(principal, tool.called_with(row.arguments))
+    return None if missing is None else f"{row.tool} needs {missing}, which you do not have now."
+
+
 def list_approvals(
     principal: Principal, statuses: Sequence[str], *, after: Cursor | None, limit: int
 ) -> tuple[list[ToolApproval], int]:
-    """A page of those that the caller may see, as list_invocations."""
+    """A page of those that the caller may see, as list_invocations: without the arguments."""
     with tenant_scope(principal.tenant_id):
         rows = approvals.visible_to(principal)
         if statuses:
             gone = Q(status__in=(PENDING, APPROVED), expires_at__lte=Now())
             known = Q(status__in=[status for status in statuses if status != EXPIRED]) & ~gone
             rows = rows.filter(known | gone if EXPIRED in statuses else known)
-        return _page(rows, after, limit)
+        return _page(rows.defer("arguments"), after, limit)
 
 
 def get_approval(principal: Principal, approval_id: UUID) -> ToolApproval:

@@ -32,6 +32,7 @@ def tool_out(tool: Effective, *, with_module: bool) -> dict[str, Any]:
         "output_schema": spec.output_schema,
         "effect": spec.effect,
         "reading_actions": list(spec.reading_actions),
+        "destructive_when": list(spec.destructive_when),
         "scopes": scopes,
         "required_scopes": scopes,
         "permissions": [INVOKE, *spec.permissions],
@@ -50,7 +51,7 @@ def tool_out(tool: Effective, *, with_module: bool) -> dict[str, Any]:
 def capabilities(spec: ToolSpec) -> list[str]:
     """Words that clients choose by."""
     found = ["read"] if spec.effect == "read" else ["write", *(["read"] if spec.reading_actions else [])]
-    return [*found, *(["destructive"] if spec.effect == "destructive" else []),
+    return [*found, *(["destructive"] if spec.effect == "destructive" or spec.destructive_when else []),
             *(["long_running", "progress", "cancel"] if spec.long_running else [])]  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def annotations(spec: ToolSpec) -> dict[str, Any]:
     return {
         "title": spec.title,
         "readOnlyHint": spec.effect == "read",
-        "destructiveHint": spec.effect == "destructive",
+        "destructiveHint": spec.effect == "destructive" or bool(spec.destructive_when),
         "idempotentHint": spec.effect in ("read", "idempotent"),
         "openWorldHint": False,
     }
@@ -146,13 +147,17 @@ def invocation_summary(row: ToolInvocation) -> dict[str, Any]:
     }
 
 
-def invocation_out(row: ToolInvocation) -> dict[str, Any]:
-    """An invocation with what went in and what came out; ``result`` null while it runs."""
+def invocation_out(row: ToolInvocation, withheld: str | None) -> dict[str, Any]:
+    """An invocation with what went in and what came out; ``result`` null while it runs. ``withheld``: why this caller
+    sees neither, or None."""
+    if withheld is not None:
+        return {**invocation_summary(row), "arguments": {}, "result": None, "withheld": withheld}
     has_ended = row.status != RUNNING
     return {
         **invocation_summary(row),
         "arguments": row.arguments,
         "result": envelope(row.tool, row.arguments, row.result, row.error) if has_ended else None,
+        "withheld": None,
     }
 
 
@@ -163,6 +168,15 @@ def is_lost(row: ToolInvocation) -> bool:
 
 def approval_out(row: ToolApproval) -> dict[str, Any]:
     """A call that waits for a person, whole. ``arguments_sha256`` is of ``arguments_text`` in UTF-8."""
+    return {
+        **approval_summary(row),
+        "arguments": row.arguments,
+        "arguments_text": approvals.canonical_text(row.arguments),
+    }
+
+
+def approval_summary(row: ToolApproval) -> dict[str, Any]:
+    """The same in a list: what it would do is looked at one by one."""
     spec = DECLARED.get(row.tool)
     return {
         "id": row.id,
@@ -172,8 +186,6 @@ def approval_out(row: ToolApproval) -> dict[str, Any]:
         "title": spec.title if spec else row.tool,
         "description": spec.description if spec else "",
         "effect": row.effect,
-        "arguments": row.arguments,
-        "arguments_text": approvals.canonical_text(row.arguments),
         "arguments_sha256": row.arguments_sha256,
         "door": row.door,
         "run_id": row.run_id,

@@ -62,9 +62,10 @@ class ToolSpec:
     ``permissions``: rows of the matrix (``graph:read``) that the caller must have, all of them, besides tools:invoke;
     ``scopes``: what the token must cover, all of them. ``platform``: only for administrators of the platform.
     ``reading_actions``: values of its required ``action`` argument with which it only reads: such a call needs what a
-    tool that reads needs. ``aliases``: other names that mean the same. ``long_running``: over REST its call becomes a
-    job. ``example``: arguments that work; the reference shows them, and a test calls them as ``example_role``. A value
-    like ``$session`` in it stands for an id that the test puts there.
+    tool that reads needs. ``destructive_when``: arguments that make a call destructive when they are true.
+    ``aliases``: other names that mean the same. ``long_running``: over REST its call becomes a job. ``example``:
+    arguments that work; the reference shows them, and a test calls them as ``example_role``. A value like ``$session``
+    in it stands for an id that the test puts there.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ToolSpec:
     long_running: bool = False
     approval: Approval = "never"
     reading_actions: tuple[str, ...] = ()
+    destructive_when: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
     example_role: str = "user"
@@ -97,7 +99,9 @@ class ToolSpec:
 
     def effect_of(self, arguments: Mapping[str, Any]) -> Effect:
         """What a call with these arguments does."""
-        return "read" if arguments.get("action") in self.reading_actions else self.effect
+        if arguments.get("action") in self.reading_actions:
+            return "read"
+        return "destructive" if any(arguments.get(name) for name in self.destructive_when) else self.effect
 
     @cached_property
     def input_schema(self) -> dict[str, Any]:
@@ -121,6 +125,7 @@ class ToolSpec:
             "platform": self.platform,
             "approval": self.approval,
             "reading_actions": sorted(self.reading_actions),
+            **({"destructive_when": sorted(self.destructive_when)} if self.destructive_when else {}),
             "aliases": sorted(self.aliases),
             "long_running": self.long_running,
             "input_schema": self.input_schema,
@@ -151,6 +156,7 @@ def tool(
     long_running: bool = False,
     approval: Approval | None = None,
     reading_actions: tuple[str, ...] = (),
+    destructive_when: tuple[str, ...] = (),
     aliases: tuple[str, ...] = (),
     example: Mapping[str, Any] | None = None,
     example_role: str = "user",
@@ -196,6 +202,7 @@ def tool(
             long_running=long_running,
             approval=approval or ("never" if reads else "tainted"),
             reading_actions=reading_actions,
+            destructive_when=destructive_when,
             aliases=aliases,
             example=dict(example or {}),
             example_role=example_role,

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from apps.identity.permissions import principal_of
 from apps.identity.principal import Principal
 from apps.tools import registry, schemas, selectors
+from apps.tools.pages import VARY
 from apps.tools.registry import Effective
 from apps.tools.shown import tool_out
 from apps.tools.spec import EFFECTS
@@ -20,7 +21,7 @@ from kernel.web.api import ApiView
 from kernel.web.etag import not_modified, strong_etag
 from kernel.web.parameters import flag, refuse_unknown
 
-READ = {"Cache-Control": "private, max-age=30", "Vary": "Authorization"}
+READ = {"Cache-Control": "private, max-age=30", "Vary": VARY}
 FILTERS = frozenset({"category", "effect", "q", "long_running", "limit", "page_token"})
 
 

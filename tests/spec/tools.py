@@ -158,4 +158,5 @@ TOOLS: dict[str, tuple[str, str]] = {
         "security 2E",
         "A text that the gate refuses is refused through every tool, and where a value goes it is only text.",
     ),
+    "tools:found-in-review": ("issue 7", "What an attacker found in the tools stays closed."),
 }

@@ -54,6 +54,10 @@ RUN_DB_CONNECTIONS = env.integer(
 
 # Tools (docs/tools.md)
 TOOLS_READ_ONLY = env.flag("AGENTIC_TOOLS_READ_ONLY", False, "Safe mode: no tool may change anything, for anybody.")
+TOOLS_CALLS_PER_CALLER = env.integer(
+    "AGENTIC_TOOLS_CALLS_PER_CALLER", 8, "Tools that one API process runs at once for one caller, over REST and /mcp.",
+    1, 1000,
+)  # fmt: skip
 TOOLS_CACHE_KEYS = env.integer("AGENTIC_TOOLS_CACHE_KEYS", 2000, "Keys a tenant may keep with cache.set.", 1, 10_000)
 TOOLS_CACHE_BYTES = env.integer("AGENTIC_TOOLS_CACHE_BYTES", 16_777_216, "Bytes of them together.", 1024)
 
