@@ -27,6 +27,7 @@ from kernel.failpoints import failpoint
 from kernel.tenant_context import tenant_scope
 
 STEP_BYTES = 16 << 20  # room is set aside in steps of this where nobody knows how much it will be
+STEP_BYTES_MIN = 4096
 MADE_WITHIN = timedelta(hours=12)
 BACKUPS_KEPT = timedelta(days=90)
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -44,11 +45,22 @@ class Upload:
 
 
 class Draft:
-    """A file that is being made. The same ``file_id`` again goes on with what an attempt before left in ``work``."""
+    """A file that is being made. The same ``file_id`` again goes on with what an attempt before left in ``work``.
+
+    ``with draft:`` abandons it when what is inside fails; not when the process ends, for another will go on.
+    """
 
     def __init__(self, principal: Principal, row: File) -> None:
         self.principal, self.row = principal, row
         self._aside = row.size_bytes
+        self._step = STEP_BYTES
+
+    def __enter__(self) -> "Draft":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, Exception) and not self.is_done:
+            self.abandon()
 
     @property
     def is_done(self) -> bool:
@@ -68,14 +80,18 @@ class Draft:
         """Room for so many bytes in all; whether the database was asked. StorageFullError. Cheap to call often."""
         if size_bytes <= self._aside:
             return False
-        wanted = -(-size_bytes // STEP_BYTES) * STEP_BYTES
-        try:
-            room.set_aside(self.row.tenant_id, self.row.id, wanted)
-        except room.StorageFullError:
-            wanted = size_bytes
-            room.set_aside(self.row.tenant_id, self.row.id, wanted)
-        self._aside = wanted
-        return True
+        while True:
+            wanted = -(-size_bytes // self._step) * self._step
+            try:
+                room.set_aside(self.row.tenant_id, self.row.id, wanted)
+            except room.StorageFullError:
+                if self._step == 1:
+                    raise
+                self._step = self._step // 16 if self._step > STEP_BYTES_MIN else 1  # the last of a quota
+            else:
+                self._aside = wanted
+                self._step = min(STEP_BYTES, 2 * self._step)
+                return True
 
     def finish(self, source: Path, *, sha256: str = "", details: dict[str, Any] | None = None) -> File:
         """``source`` becomes the file. It lies in ``work`` or is ``part``. Safe to repeat after a crash half way."""
@@ -108,9 +124,16 @@ class Draft:
 
     def abandon(self) -> None:
         """Nothing of it is left."""
-        with tenant_scope(self.row.tenant_id):
-            File.objects.filter(id=self.row.id, state=WRITING).delete()
-        disk.remove(self.row.tenant_id, self.row.id)
+        self.forget(self.row.tenant_id, self.row.id)
+
+    @staticmethod
+    def forget(tenant_id: UUID, file_id: UUID) -> None:
+        """Nothing is left of a file that was being made, if one was."""
+        with tenant_scope(tenant_id):
+            if File.objects.filter(id=file_id).exclude(state=WRITING).exists():
+                return
+            File.objects.filter(id=file_id, state=WRITING).delete()
+        disk.remove(tenant_id, file_id)
 
 
 def begin(principal: Principal, *, name: str, media_type: str, kind: str = FILE, file_id: UUID | None = None) -> Draft:
@@ -176,16 +199,6 @@ def receive(principal: Principal, upload: Upload, pieces: Iterable[bytes]) -> Fi
         if not done:
             draft.abandon()
     return row
-
-
-def scratch(tenant_id: UUID, work_id: UUID) -> Path:
-    """A directory of the tenant's for work that ends in no file; the same for every attempt at it."""
-    return disk.work(tenant_id, work_id)
-
-
-def clear_scratch(tenant_id: UUID, work_id: UUID) -> None:
-    """The work is done."""
-    disk.clear_work(tenant_id, work_id)
 
 
 def delete_file(principal: Principal, file_id: UUID) -> None:

@@ -5,18 +5,25 @@ What a spreadsheet would take for a formula is written behind an apostrophe (sec
 """
 
 import csv
+import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Literal
+
+from kernel import csv_records
+from kernel.csv_records import CELLS_MAX
 
 TableFormat = Literal["csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 LINE_CHARS_MAX = 4 << 20
+ROW_BYTES_MAX = 4 << 20  # as it is written: what is longer could not be read again
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-csv.field_size_limit(1 << 20)
+
+
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class RowError(ValueError):
@@ -38,34 +45,55 @@ def rows(path: Path, format_: TableFormat) -> Iterator[tuple[int, int, Row | Row
 
 
 class Writer:
-    """Writes rows; ``count`` of them so far. A CSV's headings are the first row's columns, or ``columns``."""
+    """Writes rows; ``count`` of them so far, in ``size_bytes``. A CSV's headings are the first row's columns, or
+    ``columns``. ``room(bytes in all)`` is called before anything is written, and may refuse it."""
 
-    def __init__(self, file: IO[str], format_: TableFormat, columns: Iterable[str] = ()) -> None:
-        self.count = 0
-        self._file, self._format = file, format_
+    def __init__(
+        self,
+        file: IO[str],
+        format_: TableFormat,
+        columns: Iterable[str] = (),
+        room: Callable[[int], object] = lambda size_bytes: None,
+    ) -> None:
+        self.count = self.size_bytes = 0
+        self._file, self._format, self._room = file, format_, room
         self._columns = list(columns)
-        self._csv = csv.writer(file, lineterminator="\r\n")
         if format_ == "csv" and self._columns:
-            self._csv.writerow([safe_cell(name) for name in self._columns])
+            self._put(_csv_line(self._columns))
 
-    def turn_to(self, file: IO[str]) -> None:
+    def turn_to(self, file: IO[str], room: Callable[[int], object] = lambda size_bytes: None) -> None:
         """Write on there."""
-        self._file = file
-        self._csv = csv.writer(file, lineterminator="\r\n")
+        self._file, self._room = file, room
 
     def write(self, row: Mapping[str, Any]) -> None:
-        """RowError for a column that a CSV's headings do not have."""
-        if self._format == "jsonl":
-            self._file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
-        else:
-            if not self._columns:
-                self._columns = list(row)
-                self._csv.writerow([safe_cell(name) for name in self._columns])
-            beyond = row.keys() - set(self._columns)
-            if beyond:
-                raise RowError(f"it has {sorted(beyond)[0][:40]!r}, which the first row has not: select columns first")
-            self._csv.writerow([safe_cell(row.get(name)) for name in self._columns])
+        """RowError for a column that a CSV's headings do not have, for a row of more than ROW_BYTES_MAX, and for what
+        no text can hold: half a character, a number that JSON does not have. Nothing of it is written then."""
+        columns = self._columns
+        try:
+            if self._format == "jsonl":
+                text = _json_line(row)
+            else:
+                columns = columns or list(row)
+                beyond = row.keys() - set(columns)
+                if beyond:
+                    name = sorted(beyond)[0][:40]
+                    raise RowError(f"it has {name!r}, which the first row has not: select columns first")
+                text = "" if self._columns else _csv_line(columns)
+                text += _csv_line(row.get(name) for name in columns)
+            self._put(text)
+        except RecursionError as error:
+            raise RowError("it is nested too deeply") from error
+        self._columns = columns
         self.count += 1
+
+    def _put(self, text: str) -> None:
+        try:
+            size_bytes = self.size_bytes + len(text.encode())
+        except UnicodeEncodeError as error:
+            raise RowError("it holds half a character (a lone surrogate)") from error
+        self._room(size_bytes)
+        self._file.write(text)
+        self.size_bytes = size_bytes
 
 
 def safe_cell(value: Any) -> str:
@@ -78,6 +106,37 @@ def safe_cell(value: Any) -> str:
         return repr(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     return f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+
+
+def _csv_line(values: Iterable[Any]) -> str:
+    cells, left = [], ROW_BYTES_MAX
+    for value in values:
+        cell = safe_cell(value)
+        left = _less(left, cell)
+        cells.append(cell)
+    line = io.StringIO(newline="")
+    csv.writer(line, lineterminator="\r\n").writerow(cells)
+    return line.getvalue()
+
+
+def _json_line(row: Mapping[str, Any]) -> str:
+    """A part at a time: a short row may name one long text many times."""
+    parts, left = [], ROW_BYTES_MAX
+    for name, value in row.items():
+        try:
+            part = f"{json.dumps(name, ensure_ascii=False)}:{_COMPACT.encode(value)}"
+        except ValueError as error:
+            raise RowError(f"{name[:40]!r} is a number that JSON does not have") from error
+        left = _less(left, part)
+        parts.append(part)
+    return "{" + ",".join(parts) + "}\n"
+
+
+def _less(left: int, part: str) -> int:
+    left -= len(part) if part.isascii() else len(part.encode(errors="replace"))
+    if left < 0:
+        raise RowError(f"it would be larger than {ROW_BYTES_MAX:,} bytes")
+    return left
 
 
 class _Lines:
@@ -105,22 +164,22 @@ class _Lines:
 
 
 def _csv(lines: _Lines) -> Iterator[tuple[int, int, Row | RowError]]:
-    reader = csv.reader(lines, strict=True)
+    found = csv_records.records(lines)
     try:
-        headings = next(reader, None)
+        headings = next(found, None)
         if headings is None:
             return
         if len(set(headings)) != len(headings):
             raise TableError("the headings of a CSV must name each column once")
-        for cells in reader:
+        for cells in found:
             if not cells:
                 continue
             if len(cells) != len(headings):
                 yield lines.number, lines.bytes_read, RowError(f"{len(cells)} cells under {len(headings)} headings")
             else:
                 yield lines.number, lines.bytes_read, dict(zip(headings, cells, strict=True))
-    except csv.Error as error:
-        raise TableError(f"line {lines.number} is not CSV: {error}") from error
+    except csv_records.CsvError as error:
+        raise TableError(f"line {lines.number}: {error}") from error
 
 
 def _jsonl(lines: _Lines) -> Iterator[tuple[int, int, Row | RowError]]:
@@ -131,6 +190,8 @@ def _jsonl(lines: _Lines) -> Iterator[tuple[int, int, Row | RowError]]:
         try:
             said = json.loads(line)
             row = said if isinstance(said, dict) else RowError("this is not a JSON object")
+            if isinstance(said, dict) and len(said) > CELLS_MAX:
+                row = RowError(f"it has more than {CELLS_MAX:,} columns")
         except (ValueError, RecursionError):
             row = RowError("this is not JSON")
         yield lines.number, lines.bytes_read, row

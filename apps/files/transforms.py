@@ -15,6 +15,7 @@ Column = Annotated[str, Field(min_length=1, max_length=200)]
 Columns = Annotated[list[Column], Field(min_length=1, max_length=200)]
 Plain = str | int | float | bool | None
 CELL_CHARS_MAX = 1 << 20
+ROW_CHARS_MAX = 4 << 20  # of all texts in a row, between any two operations, too
 
 
 class Operation(BaseModel):
@@ -58,7 +59,12 @@ class Cast(Operation):
     columns: dict[Column, Literal["text", "integer", "decimal", "boolean"]] = Field(min_length=1, max_length=200)
 
     def apply(self, row: Row) -> Row:
-        return {**row, **{name: _cast(name, _of(row, name), to) for name, to in self.columns.items()}}
+        made = dict(row)
+        for name, to in self.columns.items():
+            made[name] = _cast(name, _of(row, name), to)
+            if to == "text":
+                _require_small(made)
+        return made
 
 
 class Filter(Operation):
@@ -94,10 +100,13 @@ class Derive(Operation):
         if self.how == "constant":
             return self.value
         if self.how == "concat":
-            text = self.separator.join("" if value is None else _text(value) for value in values)
-            if len(text) > CELL_CHARS_MAX:
-                raise RowError(f"{self.column} would be longer than {CELL_CHARS_MAX} characters")
-            return text
+            texts, left = [], CELL_CHARS_MAX + len(self.separator)
+            for value in values:
+                texts.append("" if value is None else _text(value))
+                left -= len(texts[-1]) + len(self.separator)
+                if left < 0:
+                    raise RowError(f"{self.column} would be longer than {CELL_CHARS_MAX} characters")
+            return self.separator.join(texts)
         if self.how == "first":
             return next((value for value in values if value not in (None, "")), None)
         if not values:
@@ -131,7 +140,14 @@ def through(operations: Iterable[Operation], row: Row) -> Row | None:
         if found is None:
             return None
         found = one.apply(found)
+        if found is not None:
+            _require_small(found)
     return found
+
+
+def _require_small(row: Row) -> None:
+    if sum(len(value) for value in row.values() if isinstance(value, str)) > ROW_CHARS_MAX:
+        raise RowError(f"the row would have more than {ROW_CHARS_MAX:,} characters")
 
 
 _OF_TEXT: dict[str, Callable[[str], Any]] = {
@@ -155,7 +171,12 @@ def _of(row: Row, name: str) -> Any:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, str):
+        return value
+    try:
+        return str(value).lower() if isinstance(value, bool) else str(value)
+    except RecursionError as error:
+        raise RowError("it is nested too deeply") from error
 
 
 def _number(name: str, value: Any) -> int | float | None:
@@ -199,11 +220,17 @@ def _cast(name: str, value: Any, to: str) -> Any:
             raise RowError(f"{name} is neither true nor false: {_text(value)[:40]!r}")
         return found
     number = _number(name, value.strip() if isinstance(value, str) else value)
-    if to == "decimal":
-        return None if number is None else float(number)
-    if number is None or number != int(number):
+    if number is None and to == "decimal":
+        return None
+    try:
+        if number is not None and to == "decimal":
+            return float(number)
+        whole = None if number is None else int(number)
+    except (OverflowError, ValueError) as error:  # infinity, or none; ten to the 400th
+        raise RowError(f"{name} is beyond what a number may be: {_text(value)[:40]!r}") from error
+    if whole is None or number != whole:
         raise RowError(f"{name} is no whole number: {_text(value)[:40]!r}")
-    return int(number)
+    return whole
 
 
 def _passes(value: Any, test: str, wanted: Any) -> bool:

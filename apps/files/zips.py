@@ -1,7 +1,10 @@
 """Zips: made a piece at a time, and unpacked without believing what they say of themselves (security, attack 136)."""
 
+import lzma
+import struct
 import zipfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -9,7 +12,10 @@ from django.conf import settings
 from apps.files.disk import CHUNK_BYTES
 from kernel.errors import PlatformError
 
-UNPACKED_TIMES = 200  # a zip may become so many times its size
+UNPACKED_TIMES = 100  # a zip may become so many times its size,
+UNPACKED_ANYWAY = 1 << 20  # or as large as this
+UNREADABLE = "The file is not a zip that can be read here."
+BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, NotImplementedError, RuntimeError, EOFError)
 
 
 class ZipRefusedError(PlatformError):
@@ -28,21 +34,49 @@ def pack(target: Path, files: Iterable[Path], checkpoint: Callable[[], None]) ->
                     member.write(piece)
 
 
-def unpack(source: Path, target: Path, names: frozenset[str], checkpoint: Callable[[], None]) -> None:
-    """The members into a directory, if all of them are called one of ``names``. ZipRefusedError."""
-    left = min(settings.FILES_MAX_BYTES, UNPACKED_TIMES * source.stat().st_size)
+def unpack(
+    source: Path,
+    target: Path,
+    names: frozenset[str],
+    checkpoint: Callable[[], None],
+    room: Callable[[int], object] = lambda size_bytes: None,
+) -> None:
+    """The members into a directory, if all of them are called one of ``names``. ZipRefusedError.
+
+    ``room(bytes in all)`` is called before they are written, and may refuse it.
+    """
     try:
-        with zipfile.ZipFile(source) as archive:
-            members = archive.infolist()
-            if len(members) > len(names) or not {member.filename for member in members} <= names:
-                raise ZipRefusedError(f"The zip holds other files than {', '.join(sorted(names))}.")
-            for member in members:
-                with archive.open(member) as packed, (target / member.filename).open("wb") as file:
-                    while piece := packed.read(CHUNK_BYTES):
-                        checkpoint()
-                        left -= len(piece)
-                        if left < 0:
-                            raise ZipRefusedError("The zip becomes far larger than it is.")
-                        file.write(piece)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ZipRefusedError("The file is not a zip that can be read here.") from error
+        archive = zipfile.ZipFile(source)
+    except (*BROKEN, UnicodeDecodeError) as error:
+        raise ZipRefusedError(UNREADABLE) from error
+    with archive:
+        members = archive.infolist()
+        if len(members) > len(names) or not {member.filename for member in members} <= names:
+            raise ZipRefusedError(f"The zip holds other files than {', '.join(sorted(names))}.")
+        packed = min(source.stat().st_size, sum(member.compress_size for member in members))  # no padding counts
+        most = min(settings.FILES_MAX_BYTES, max(UNPACKED_ANYWAY, UNPACKED_TIMES * packed))
+        if sum(member.file_size for member in members) > most:
+            raise ZipRefusedError("The zip becomes far larger than it is.")
+        size_bytes = 0
+        for member in members:
+            with (target / member.filename).open("wb") as file:
+                for piece in _pieces(archive, member):
+                    checkpoint()
+                    size_bytes += len(piece)
+                    if size_bytes > most:
+                        raise ZipRefusedError("The zip becomes far larger than it is.")
+                    room(size_bytes)
+                    file.write(piece)
+
+
+def _pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    try:
+        with archive.open(member) as packed:
+            while piece := packed.read(CHUNK_BYTES):
+                yield piece
+    except BROKEN as error:
+        raise ZipRefusedError(UNREADABLE) from error
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not bzip2's "Invalid data stream"
+            raise
+        raise ZipRefusedError(UNREADABLE) from error

@@ -1,7 +1,6 @@
 """The state of the data in the graph: held against the schema, repaired, set aside and purged."""
 
 import json
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apps.audit import trail
 from apps.files import disk, services
+from apps.files.services import Draft
 from apps.graph import archive, quality
 from apps.graph.archive import Mark
 from apps.graph.quality import ALL_LABELS, CHECKS
@@ -20,6 +20,7 @@ from apps.graph.transfer.sections import section_of
 from apps.identity import rbac
 from apps.toolbox import transfers
 from apps.toolbox.etl import AN_HOUR_S
+from apps.toolbox.moments import Moment
 from apps.toolbox.transfers import MEDIA_TYPES, FileOut
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
@@ -73,7 +74,7 @@ class ArchiveIn(ToolInput):
     action: Literal["mark", "restore", "purge", "status", "list"]
     node_ids: list[str] = Field(default_factory=list, max_length=1000, description="uids of nodes.")
     label: str | None = Field(None, max_length=64, description="Nodes of this label.")
-    timestamp_before: datetime | None = Field(
+    timestamp_before: Moment | None = Field(
         None, description="mark: nodes whose time lies before. restore, purge and list: set aside before. ISO 8601."
     )
     limit: int = Field(1000, ge=1, le=PURGED_AT_ONCE, description="Nodes at most.")
@@ -85,8 +86,6 @@ class ArchiveIn(ToolInput):
             raise ValueError("mark takes node_ids, or label with timestamp_before")
         if self.action in ("restore", "purge") and not (self.node_ids or self.label or self.timestamp_before):
             raise ValueError(f"{self.action} takes node_ids, label or timestamp_before")
-        if self.timestamp_before is not None and self.timestamp_before.tzinfo is None:
-            raise ValueError("timestamp_before needs a zone: 2026-01-31T00:00:00Z")
         return self
 
 
@@ -220,15 +219,8 @@ def _purge(context: ToolContext, given: ArchiveIn, marks: list[Mark]) -> Archive
         if not marks:
             draft.abandon()
             return _archive_out(context, given, 0)
-        target, rows = draft.work / "purged.jsonl", 0
-        with target.open("w", encoding="utf-8") as file:
-            left = iter(marks)
-            while some := list(islice(left, archive.BATCH)):
-                context.progress("writing", f"{rows:,} records")
-                for record in archive.records_of(context.tenant_id, some):
-                    file.write(FORMATS["jsonl"].line(section_of(record), record))
-                    rows += 1
-        draft.finish(target, details={"rows": rows, "uids": len(marks)})
+        with draft:
+            _write_out(context, draft, marks)
     written = _nodes_in(disk.content(draft.row.tenant_id, draft.row.id))
     marks = [one for one in marks if one.uid in written]  # what was marked since an attempt before is not in the file
     deleted, edges = archive.purge(
@@ -236,6 +228,21 @@ def _purge(context: ToolContext, given: ArchiveIn, marks: list[Mark]) -> Archive
     )
     _note(context, "graph.data.purge", {"nodes": deleted, "relationships": edges, "file_id": str(file_id)})
     return _archive_out(context, given, deleted, edges, transfers.made(draft.row))
+
+
+def _write_out(context: ToolContext, draft: Draft, marks: list[Mark]) -> None:
+    target, rows, size_bytes = draft.work / "purged.jsonl", 0, 0
+    with target.open("wb") as file:
+        left = iter(marks)
+        while some := list(islice(left, archive.BATCH)):
+            context.progress("writing", f"{rows:,} records")
+            for record in archive.records_of(context.tenant_id, some):
+                line = FORMATS["jsonl"].line(section_of(record), record).encode()
+                size_bytes += len(line)
+                draft.set_aside(size_bytes)
+                file.write(line)
+                rows += 1
+    draft.finish(target, details={"rows": rows, "uids": len(marks)})
 
 
 def _nodes_in(path: Path) -> set[str]:

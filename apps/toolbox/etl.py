@@ -1,11 +1,14 @@
 """Data in and out of the graph, and from file to file: any size, a batch in memory at a time."""
 
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 from pydantic import Field, model_validator
 
 from apps.files import services
+from apps.files.models import File
+from apps.files.services import Draft
 from apps.files.tables import MEDIA_TYPES, RowError, TableError, TableFormat, Writer, rows
 from apps.files.transforms import AnyOperation, through
 from apps.toolbox import transfers
@@ -18,6 +21,7 @@ AN_HOUR_S = 3600.0
 FILE_ID = "Of a file that you may read: POST /v1/files sends one."
 COLUMNS = "Column -> property of the schema, or null to leave it out; a relationship's ends are `start` and `end`."
 ROWS_BETWEEN_LOOKS = 1000
+BYTES_BETWEEN_LOOKS = 4 << 20  # read and written
 BAD_KEPT = 20  # with the file
 
 
@@ -148,10 +152,17 @@ def transform(context: ToolContext, given: TransformIn) -> TransformOut:
         return TransformOut(
             file=transfers.made(draft.row), rows_read=said["rows_read"], rows_written=said["rows"], bad_lines=bad
         )
-    bad, read, target = [], 0, draft.work / "table"
+    with draft:
+        return _transformed(context, given, source, path, draft)
+
+
+def _transformed(context: ToolContext, given: TransformIn, source: File, path: Path, draft: Draft) -> TransformOut:
+    bad: list[BadLine] = []
+    read = looked = 0
+    target = draft.work / "table"
     try:
         with target.open("w", encoding="utf-8", newline="") as file:
-            writer = Writer(file, given.target_format)
+            writer = Writer(file, given.target_format, room=draft.set_aside)
             for line, bytes_read, row in rows(path, given.source_format):
                 read += 1
                 try:
@@ -166,11 +177,10 @@ def transform(context: ToolContext, given: TransformIn) -> TransformOut:
                         raise TableError(
                             f"more than {given.max_bad_lines} lines are bad; line {line}: {error}"
                         ) from error
-                if read % ROWS_BETWEEN_LOOKS == 0:
-                    draft.set_aside(file.tell())
+                if read % ROWS_BETWEEN_LOOKS == 0 or bytes_read + writer.size_bytes - looked >= BYTES_BETWEEN_LOOKS:
+                    looked = bytes_read + writer.size_bytes
                     context.progress("transforming", f"{read:,} rows", 100 * bytes_read / max(source.size_bytes, 1))
     except TableError as error:
-        draft.abandon()
         raise ToolFailed(f"The table cannot be transformed: {error}.", code="table_refused") from error
     details = {"rows": writer.count, "rows_read": read, "bad_lines": [one.model_dump() for one in bad[:BAD_KEPT]]}
     file_made = draft.finish(target, details=details)

@@ -14,7 +14,7 @@ from django.conf import settings
 from pydantic import Field, JsonValue, model_validator
 
 from apps.files import services
-from apps.files.tables import Writer
+from apps.files.tables import RowError, Writer
 from apps.graph import queries
 from apps.graph.gate.limits import DEFAULTS
 from apps.graph.records import Edge, Node, Record
@@ -152,12 +152,13 @@ def _export(context: ToolContext, given: ExportIn, kind: Kind) -> ExportOut:
     )
     if not draft.is_done:
         target = draft.work / "export"
-        with target.open("w", encoding="utf-8", newline="") as file:
-            file.write(start.getvalue())
-            writing.turn_to(file)
-            writing.until(context, None, given.limit, lambda: draft.set_aside(file.tell()))
-        details = {"rows": writing.count, "truncated": found.truncated or writing.is_cut}
-        draft.finish(target, details=details)
+        with draft:
+            with target.open("w", encoding="utf-8", newline="") as file:
+                file.write(start.getvalue())
+                writing.turn_to(file, draft.set_aside)
+                writing.until(context, None, given.limit)
+            details = {"rows": writing.count, "truncated": found.truncated or writing.is_cut}
+            draft.finish(target, details=details)
     made = transfers.made(draft.row)
     return ExportOut(rows=made.rows, truncated=bool(draft.row.details.get("truncated")), content=None, file=made)
 
@@ -172,18 +173,19 @@ class _Writing:
         self._kind, self._scrub = kind, scrub
         self._items: Iterator[Any] = iter(found.records if found.records is not None else found.rows or ())
         self._file = file
+        self._room: Callable[[int], object] = lambda size_bytes: None
+        self._size_bytes = 0
         self._table: Writer | None = None
         if found.records is None:
             self._table = Writer(file, "csv" if kind == "csv" else "jsonl", found.columns)
 
-    def turn_to(self, file: IO[str]) -> None:
-        self._file = file
+    def turn_to(self, file: IO[str], room: Callable[[int], object]) -> None:
+        """Write on there; ``room(bytes in all)`` is asked before each row."""
+        self._file, self._room = file, room
         if self._table is not None:
-            self._table.turn_to(file)
+            self._table.turn_to(file, room)
 
-    def until(
-        self, context: ToolContext, most_chars: int | None, limit: int, look: Callable[[], object] = lambda: None
-    ) -> bool:
+    def until(self, context: ToolContext, most_chars: int | None, limit: int) -> bool:
         """Write on. True: there is more, for the text has as many characters as it may have."""
         for item in self._items:
             if self.count >= limit:
@@ -193,14 +195,16 @@ class _Writing:
             self.count += 1
             if self.count % self.LOOK_EVERY == 0:
                 context.checkpoint()
-                look()
             if most_chars is not None and self._file.tell() > most_chars:
                 return True
         return False
 
     def _write(self, item: Any) -> None:
         if self._table is not None:
-            self._table.write(self._scrub(item))
+            try:
+                self._table.write(self._scrub(item))
+            except RowError as error:
+                raise ToolFailed(f"Row {self.count + 1} cannot be written: {error}.", code="row_refused") from error
             return
         record: Record = item
         clean = self._scrub(dict(record.properties))
@@ -209,7 +213,10 @@ class _Writing:
             record = Node(record.label, record.uid, clean, record.kind)
         else:
             record = Edge(record.type, record.start, record.end, clean)
-        self._file.write(FORMATS[self._kind].line(section, record))
+        line = FORMATS[self._kind].line(section, record)
+        self._size_bytes += len(line.encode())
+        self._room(self._size_bytes)
+        self._file.write(line)
 
 
 def _of_query(context: ToolContext, given: ExportIn, kind: Kind) -> _Found:

@@ -11,8 +11,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apps.audit import trail
-from apps.files import disk, selectors, services, zips
+from apps.files import disk, selectors, zips
 from apps.files.models import BACKUP, File
+from apps.files.scratch import Scratch
 from apps.graph import selectors as graph_selectors
 from apps.graph import switch
 from apps.graph.transfer.choice import FORMATS
@@ -145,19 +146,17 @@ def _restore(context: ToolContext, file: File) -> RestoredOut:
     context.progress("checking", "the backup is held against its SHA-256")
     if not _is_whole(file):
         raise ToolFailed("The backup is not what it was when it was made, and is not restored.", code="backup_broken")
-    work_id = transfers.id_for(context, f"restore {file.id}")
-    work = services.scratch(context.tenant_id, work_id)
-    source = work / GRAPH
-    if not source.exists():
-        _unpack(file, work, context.checkpoint)
-    if not (work / "checked").exists():
-        _run(context, source, work, "reading", dry_run=True)
-        (work / "checked").touch()
-    with transfers.alone(context):
-        findings = _run(context, source, work, "restoring", dry_run=False)
-        context.progress("pruning", "what the backup does not have is deleted", 90)
-        nodes, relationships = prune(context.tenant_id, source, context.checkpoint)
-    services.clear_scratch(context.tenant_id, work_id)
+    with Scratch(context.principal, transfers.id_for(context, f"restore {file.id}")) as scratch:
+        work, source = scratch.path, scratch.path / GRAPH
+        if not source.exists():
+            _unpack(file, scratch, context.checkpoint)
+        if not (work / "checked").exists():
+            _run(context, source, work, "reading", dry_run=True)
+            (work / "checked").touch()
+        with transfers.alone(context):
+            findings = _run(context, source, work, "restoring", dry_run=False)
+            context.progress("pruning", "what the backup does not have is deleted", 90)
+            nodes, relationships = prune(context.tenant_id, source, context.checkpoint)
     loaded = findings.loaded
     restored = RestoredOut(
         created=loaded.nodes_created + loaded.relationships_created,
@@ -214,15 +213,16 @@ def _is_whole(file: File) -> bool:
     return bool(manifest.get("tenant_id") == str(file.tenant_id) and manifest.get("sha256") == digest)
 
 
-def _unpack(file: File, work: Path, checkpoint: Callable[[], None]) -> None:
+def _unpack(file: File, scratch: Scratch, checkpoint: Callable[[], None]) -> None:
     """The graph's lines, under their name when they are all there."""
-    part = work / "unpacking"
+    part = scratch.path / "unpacking"
     whole = disk.content(file.tenant_id, file.id)
     with zipfile.ZipFile(whole) as archive, archive.open(GRAPH) as source, part.open("wb") as target:
         while piece := source.read(disk.CHUNK_BYTES):
             checkpoint()
+            scratch.set_aside(target.tell() + len(piece))
             target.write(piece)
-    part.rename(work / GRAPH)
+    part.rename(scratch.path / GRAPH)
 
 
 def _shown(file: File) -> BackupOut:

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from apps.files import disk, selectors, services, zips
 from apps.files.models import FILE, File
+from apps.files.scratch import Scratch
+from apps.files.services import Draft
 from apps.graph.errors import TransferRefusedError
 from apps.graph.transfer import progress
 from apps.graph.transfer.choice import FORMATS
@@ -117,25 +119,23 @@ def content_of(context: ToolContext, file_id: UUID) -> tuple[File, Path]:
 def import_file(context: ToolContext, wanted: Import) -> ImportOut:
     """A file into the graph. TransferRefusedError names the line that stopped it."""
     file, path = content_of(context, wanted.file_id)
-    work_id = id_for(context, "import")
-    work = services.scratch(context.tenant_id, work_id)
-    source, format_ = _source(context, wanted, path, work)
     findings = Findings(most=wanted.bad_most)
 
     def report(done: int, total: int) -> None:
         context.progress("importing", f"{findings.records:,} records", 100 * done / max(total, 1))
 
-    with nullcontext() if wanted.dry_run else alone(context):
-        import_graph(
-            context.tenant_id,
-            source,
-            format_,
-            report,
-            progress_file=work / "progress",
-            findings=findings,
-            dry_run=wanted.dry_run,
-        )
-    services.clear_scratch(context.tenant_id, work_id)
+    with Scratch(context.principal, id_for(context, "import")) as scratch:
+        source, format_ = _source(context, wanted, path, scratch)
+        with nullcontext() if wanted.dry_run else alone(context):
+            import_graph(
+                context.tenant_id,
+                source,
+                format_,
+                report,
+                progress_file=scratch.path / "progress",
+                findings=findings,
+                dry_run=wanted.dry_run,
+            )
     loaded = findings.loaded
     bad = [BadLine(**{**one, "file": file.name if one["file"] == path.name else one["file"]}) for one in findings.bad]
     return ImportOut(
@@ -178,25 +178,8 @@ def export_file(
     )
     if draft.is_done:
         return made(draft.row)
-    work = draft.work
-    target = work / ("graph" if format_.is_directory else f"graph.{format_name}")
-
-    def report(done: int, total: int) -> None:
-        draft.set_aside(_size_of(target))
-        context.progress("exporting", f"{done:,} of {total:,} records", 100 * done / max(total, 1))
-
-    rows = _exported_once(context, target, format_, report, sections)
-    details: dict[str, Any] = {"rows": rows}
-    source = target
-    if pack is not None:
-        source = work / "packed.zip"
-        details |= pack(target, source, rows)
-    elif is_packed:
-        source = work / "packed.zip"
-        zips.pack(source, sorted(target.iterdir()), context.checkpoint)
-    elif format_.is_directory:
-        source = target / format_.file_name(sections[0])
-    return made(draft.finish(source, details=details))
+    with draft:
+        return made(_exported(context, draft, format_, sections, is_packed, pack))
 
 
 def sections_named(names: Iterable[str]) -> tuple[Section, ...]:
@@ -224,14 +207,43 @@ def made(file: File) -> FileOut:
     )
 
 
-def _source(context: ToolContext, wanted: Import, path: Path, work: Path) -> tuple[Path, Format]:
+def _exported(
+    context: ToolContext,
+    draft: Draft,
+    format_: Format,
+    sections: Sequence[Section],
+    is_packed: bool,
+    pack: Callable[[Path, Path, int], dict[str, Any]] | None,
+) -> File:
+    work = draft.work
+    target = work / ("graph" if format_.is_directory else f"graph.{format_.name}")
+
+    def report(done: int, total: int) -> None:
+        draft.set_aside(_size_of(target))
+        context.progress("exporting", f"{done:,} of {total:,} records", 100 * done / max(total, 1))
+
+    rows = _exported_once(context, target, format_, report, sections)
+    details: dict[str, Any] = {"rows": rows}
+    source = target
+    if pack is not None:
+        source = work / "packed.zip"
+        details |= pack(target, source, rows)
+    elif is_packed:
+        source = work / "packed.zip"
+        zips.pack(source, sorted(target.iterdir()), context.checkpoint)
+    elif format_.is_directory:
+        source = target / format_.file_name(sections[0])
+    return draft.finish(source, details=details)
+
+
+def _source(context: ToolContext, wanted: Import, path: Path, scratch: Scratch) -> tuple[Path, Format]:
     is_table = wanted.label is not None or wanted.rel_type is not None
     if not is_table:
         if wanted.columns:
             raise ToolFailed(
                 "columns belong to a table: name its label or rel_type, too.", code="mapping_without_label"
             )
-        return (_unpacked(context, path, work) if wanted.format == "csv" else path), FORMATS[wanted.format]
+        return (_unpacked(context, path, scratch) if wanted.format == "csv" else path), FORMATS[wanted.format]
     target = target_of(wanted.label, wanted.rel_type, wanted.columns or {})
     if wanted.format == "jsonl":
         return path, JsonTable(target)
@@ -243,7 +255,7 @@ def _source(context: ToolContext, wanted: Import, path: Path, work: Path) -> tup
         section = BY_NAME.get(wanted.label or wanted.rel_type or "")
         if section is None:
             raise ToolFailed("Such a file is of one of the 14 labels, not of a kind.", code="unknown_label")
-        directory = work / "graph"
+        directory = scratch.path / "graph"
         directory.mkdir(exist_ok=True)
         link = directory / FORMATS["csv"].file_name(section)
         if not link.exists():
@@ -252,14 +264,14 @@ def _source(context: ToolContext, wanted: Import, path: Path, work: Path) -> tup
     return path, CsvTable(target)
 
 
-def _unpacked(context: ToolContext, path: Path, work: Path) -> Path:
+def _unpacked(context: ToolContext, path: Path, scratch: Scratch) -> Path:
     """The directory of CSV files in a zip; unpacked once."""
-    done, part = work / "graph", work / "unpacking"
+    done, part = scratch.path / "graph", scratch.path / "unpacking"
     if not done.exists():
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir()
         names = frozenset(FORMATS["csv"].file_name(section) for section in SECTIONS)
-        zips.unpack(path, part, names, context.checkpoint)
+        zips.unpack(path, part, names, context.checkpoint, scratch.set_aside)
         part.rename(done)
     return done
 

@@ -15,17 +15,16 @@ from typing import Any
 from apps.graph.records import Node, Record, RecordError, UntrustedError
 from apps.graph.schema import TENANT, Property
 from apps.graph.transfer.formats import Format, Raw, RawEdge, RawNode
+from apps.graph.transfer.headings import under_headings
 from apps.graph.transfer.sections import Section
 
 CSV_TYPES = {
     "text": "string", "integer": "long", "decimal": "double", "boolean": "boolean", "date": "string", "time": "string",
     "texts": "string[]",
 }  # fmt: skip
-CELL_CHARS_MAX = 1 << 20
 NO_ITEMS = "\\[]"
 _HIDDEN = ("=", "+", "-", "@", "\t", "\r", "'", "\\")
 _ITEM = re.compile(r"((?:[^;\\]|\\.)*)(;|$)", re.DOTALL)
-csv.field_size_limit(CELL_CHARS_MAX)
 
 
 class Csv(Format):
@@ -49,25 +48,8 @@ class Csv(Format):
 
     def read(self, lines: Iterator[str], section: Section | None, heading: str) -> Iterator[Raw | None]:
         assert section is not None, "each file is of one section"
-        rows = csv.reader(lines, strict=True)
-        names = next(csv.reader([heading])) if heading else None
-        while True:
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise RecordError(f"this is not CSV: {error}") from error
-            if names is None:
-                names = cells
-                _check_heading(names, section)
-                yield None
-            elif not cells:
-                yield None
-            elif len(cells) != len(names):
-                raise RecordError(f"{len(cells)} cells under {len(names)} headings")
-            else:
-                yield _record(dict(zip(names, cells, strict=True)), section)
+        for cells in under_headings(lines, heading, lambda names: _checked_headings(names, section)):
+            yield None if cells is None else _record(dict(cells), section)
 
 
 def _row(cells: list[str]) -> str:
@@ -95,10 +77,11 @@ def _cell(value: Any) -> str:
             return repr(value)
 
 
-def _check_heading(names: list[str], section: Section) -> None:
+def _checked_headings(names: list[str], section: Section) -> list[str]:
     needed = {"uid:ID", ":LABEL"} if section.is_nodes else {":START_ID", ":END_ID", ":TYPE"}
     if not needed <= set(names) or len(set(names)) != len(names):
         raise UntrustedError(f"the headings must name {', '.join(sorted(needed))}, and none twice")
+    return names
 
 
 def _record(row: dict[str, str], section: Section) -> Raw:

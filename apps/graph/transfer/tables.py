@@ -4,7 +4,6 @@ Nodes are found again by their label's key (schema.Label.key), so that the same 
 relationships names their ends by those keys, in columns that are mapped to ``start`` and ``end``.
 """
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from apps.graph.records import Record, RecordError, UntrustedError
 from apps.graph.schema import KINDS, LABEL_NAMES, TENANT, TYPE_NAMES, Property, label_named, relationship_named
 from apps.graph.transfer.csv_table import section_word, value_of
 from apps.graph.transfer.formats import Format, Raw, RawEdge, RawNode
+from apps.graph.transfer.headings import under_headings
 from apps.graph.transfer.sections import Section
 
 START, END = "start", "end"
@@ -90,24 +90,8 @@ class CsvTable(_Table):
     has_heading = True
 
     def read(self, lines: Iterator[str], section: Section | None, heading: str) -> Iterator[Raw | None]:
-        rows = csv.reader(lines, strict=True)
-        fields = self._fields(next(csv.reader([heading]))) if heading else None
-        while True:
-            try:
-                cells = next(rows)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                raise RecordError(f"this is not CSV: {error}") from error
-            if fields is None:
-                fields = self._fields(cells)
-                yield None
-            elif not cells:
-                yield None
-            elif len(cells) != len(fields):
-                raise RecordError(f"{len(cells)} cells under {len(fields)} headings")
-            else:
-                yield self.target.record(dict(self._values(zip(fields, cells, strict=True))))
+        for cells in under_headings(lines, heading, self._fields):
+            yield None if cells is None else self.target.record(dict(self._values(cells)))
 
     def _fields(self, headings: list[str]) -> list[str | None]:
         fields = [self.target.field(heading.strip()) for heading in headings]
