@@ -65,7 +65,7 @@ def test_a_tool_is_described_with_schemas_and_hints(api_url: str, tenant: Any) -
         assert (tool.input_schema, tool.output_schema) == (spec.input_schema, spec.output_schema)
         assert tool.input_schema["type"] == "object"
         assert hints.read_only_hint is (spec.effect == "read")
-        assert hints.destructive_hint is (spec.effect == "destructive")
+        assert hints.destructive_hint is (spec.effect == "destructive" or bool(spec.destructive_when))
         assert hints.idempotent_hint is (spec.effect in ("read", "idempotent"))
         assert hints.open_world_hint is False
 

@@ -146,7 +146,7 @@ def test_templates_end_however_they_multiply(principal: Principal) -> None:
     too_long = error_of(principal, "output.format", endless)
 
     assert {repeated["code"], too_long["code"]} == {"template_fault"}
-    assert "100,000 times" in repeated["message"] and "100,000 characters" in too_long["message"]
+    assert "50,000 steps" in repeated["message"] and "100,000 characters" in too_long["message"]
 
 
 @pytest.mark.parametrize(

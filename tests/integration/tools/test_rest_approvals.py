@@ -163,7 +163,7 @@ def test_old_calls_and_approvals_are_forgotten_and_what_runs_is_not(
             )  # fmt: skip
         post_of = {"tenant_id": tenant.id, "owner_sub": "x", "tool": "t", "effect": "write", "arguments": {}}
         ToolApproval.objects.create(**post_of, arguments_sha256="h", door="rest", expires_at=long_ago)
-        ToolApproval.objects.create(**post_of, arguments_sha256="h", door="rest", expires_at=now())
+        ToolApproval.objects.create(**post_of, arguments_sha256="h2", door="rest", expires_at=now())
 
     done = retention.clean()
 
