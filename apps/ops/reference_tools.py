@@ -62,6 +62,7 @@ def _one(spec: ToolSpec, table: Table) -> str:
 def _facts(spec: ToolSpec) -> Iterator[str]:
     """One line each."""
     reading = f" With `action` {_listed(spec.reading_actions)} it only reads." if spec.reading_actions else ""
+    reading += f" With {_listed(spec.destructive_when)} it is destructive." if spec.destructive_when else ""
     yield f"Effect: {spec.effect} ({EFFECTS[spec.effect]}).{reading}"
     who = " Only administrators of the platform." if spec.platform else ""
     yield (
