@@ -1,12 +1,10 @@
 """/v1/files: send one, list, read, take it back, delete. Contents pass through a piece at a time, both ways."""
 
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -14,11 +12,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from apps.files import disk, schemas, selectors, services
+from apps.files import arriving, disk, schemas, selectors, services
 from apps.identity.permissions import principal_of
 from kernel import pagination
 from kernel.connections import give_back
-from kernel.errors import NotFoundError, UnavailableError
+from kernel.errors import NotFoundError
 from kernel.web import uploads
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
@@ -28,7 +26,6 @@ from kernel.web.schema import json_response
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 CHUNK_BYTES = 256 * 1024
 UNNAMED = "upload"
-_at_once = threading.BoundedSemaphore(settings.FILES_AT_ONCE)
 
 
 class FileList(ApiView):
@@ -61,16 +58,9 @@ class FileList(ApiView):
         )
         if upload.announced is not None and upload.announced > uploads.max_bytes():
             raise uploads.too_large()
-        if not _at_once.acquire(blocking=False):
-            raise UnavailableError(
-                "Too many files are being sent at this moment. Try again in a moment.",
-                code="uploads_busy",
-                retry_after_s=5,
-            )
-        try:
-            file = services.receive(principal_of(request), upload, uploads.pieces(request._request))
-        finally:
-            _at_once.release()
+        principal = principal_of(request)
+        with arriving.place((principal.tenant_id, principal.sub)):
+            file = services.receive(principal, upload, arriving.paced(uploads.pieces(request._request)))
         headers = {"Location": request.build_absolute_uri(f"/v1/files/{file.id}"), **NO_STORE}
         return json_response(schemas.file_out(file), status=201, headers=headers)
 

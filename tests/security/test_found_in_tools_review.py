@@ -2,21 +2,28 @@
 
 import io
 import json
+import socket
 import zipfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from wsgiref.util import setup_testing_defaults
 
 import pytest
+from django.core.wsgi import get_wsgi_application
 from django.db.models import Sum
 
-from apps.files import disk, tables, transforms, zips
+from apps.files import arriving, disk, tables, transforms, zips
 from apps.files.models import READY, File
 from apps.graph.transfer import importing
 from apps.identity.principal import Principal
 from apps.toolbox import etl
 from kernel import csv_records
+from kernel.errors import RequestTimeoutError
 from kernel.tenant_context import tenant_scope
-from tests.factories import make_principal
+from tests.clients import Api, wait_for
+from tests.factories import make_principal, make_token
 from tests.integration.toolbox.moving import GENES, content_of, sent
 from tests.tool_calls import call, result
 
@@ -278,3 +285,67 @@ def test_a_time_of_any_zone_is_one_that_the_database_knows(tenant: Any) -> None:
     )
 
     assert done["nodes"] == 0
+
+
+@pytest.mark.requirement("tools:files")
+def test_one_callers_uploads_that_never_end_keep_nobody_else_out(api_url: str, tenant: Any) -> None:
+    address, token = urlsplit(api_url), make_token(tenant, sub="slow")
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+    )
+    home = disk.tenant_directory(tenant.id)
+    slow, other = Api(api_url, token), Api(api_url, make_token(tenant, sub="other"))
+
+    with ExitStack() as stack:
+        for _ in range(4):
+            client = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=5))
+            client.sendall(head.encode())
+        wait_for(lambda: len(list(home.glob("*.part"))) == 4, limit_s=5, what="four on their way")
+        fifth = slow.request("POST", "/v1/files", b"a", Content_Type="text/csv")
+        others = other.request("POST", "/v1/files", b"a", Content_Type="text/csv")
+
+    assert (fifth.status, fifth.json["code"], fifth.headers["retry-after"]) == (429, "uploads_busy", "5")
+    assert others.status == 201
+    wait_for(
+        lambda: slow.request("POST", "/v1/files", b"a", Content_Type="text/csv").status == 201,
+        limit_s=5,
+        what="places given back",
+    )
+
+
+def test_an_upload_comes_at_a_pace_once_its_grace_is_over(settings: Any) -> None:
+    settings.FILES_GRACE_S, settings.FILES_BYTES_PER_S_MIN = 30.0, 100
+
+    def taken(size: int, every_s: float) -> int:
+        now = iter(every_s * number for number in range(100))
+        got = 0
+        try:
+            for piece in arriving.paced(iter([b"x" * size] * 20), lambda: next(now)):
+                got += len(piece)
+        except RequestTimeoutError as error:
+            assert error.http_status == 408
+        return got
+
+    assert [taken(1, 12.0), taken(1200, 12.0), taken(1, 1.0), taken(1199, 12.0)] == [2, 24_000, 20, 2 * 1199]
+
+
+def test_a_body_that_drips_ends_with_408_and_leaves_nothing(tenant: Any, principal: Principal, settings: Any) -> None:
+    settings.FILES_GRACE_S, settings.FILES_BYTES_PER_S_MIN = 0.0, 1 << 40
+    told: list[str] = []
+
+    class Drips(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return b"a"
+
+    asked: dict[str, Any] = {
+        "REQUEST_METHOD": "POST", "PATH_INFO": "/v1/files", "HTTP_HOST": "127.0.0.1", "wsgi.input": Drips(),
+        "HTTP_AUTHORIZATION": f"Bearer {make_token(tenant, sub=principal.sub)}", "HTTP_TRANSFER_ENCODING": "chunked",
+    }  # fmt: skip
+    setup_testing_defaults(asked)
+    answer: Any = get_wsgi_application()(asked, lambda status, headers: told.append(status))
+    body = json.loads(b"".join(answer))
+    answer.close()
+
+    assert (told[0][:3], body["code"]) == ("408", "request_timeout")
+    assert (on_disk(principal), unfinished(principal)) == ([], 0)

@@ -14,3 +14,6 @@ FILES_RETENTION_DAYS = env.integer("AGENTIC_FILES_RETENTION_DAYS", 30, "Days a f
 FILES_STALL_S = env.number("AGENTIC_FILES_STALL_S", 30.0, "Seconds an upload may pause before it is given up.", 0.1)
 FILES_ARRIVAL_S = env.number("AGENTIC_FILES_ARRIVAL_S", 3600.0, "Seconds an upload may take in all.", 1.0)
 FILES_AT_ONCE = env.integer("AGENTIC_FILES_AT_ONCE", 16, "Uploads that one process takes at once.", 1, 512)
+FILES_AT_ONCE_EACH = 4  # of them, for one caller
+FILES_GRACE_S = 30.0  # from then on an upload must have come
+FILES_BYTES_PER_S_MIN = 8192  # at so many on average
