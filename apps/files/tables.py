@@ -18,6 +18,7 @@ from kernel.csv_records import CELLS_MAX
 TableFormat = Literal["csv", "jsonl"]
 MEDIA_TYPES: dict[str, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 LINE_CHARS_MAX = 4 << 20
+LOOK_LINES = 10_000
 ROW_BYTES_MAX = 4 << 20  # as it is written: what is longer could not be read again
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -37,10 +38,15 @@ class TableError(ValueError):
 Row = dict[str, Any]
 
 
-def rows(path: Path, format_: TableFormat) -> Iterator[tuple[int, int, Row | RowError]]:
-    """(line, bytes read so far, row), a RowError in place of a row that cannot be read. TableError."""
+def rows(
+    path: Path, format_: TableFormat, look: Callable[[], object] = lambda: None
+) -> Iterator[tuple[int, int, Row | RowError]]:
+    """(line, bytes read so far, row), a RowError in place of a row that cannot be read. TableError.
+
+    ``look`` is called every LOOK_LINES lines, for many of them may hold no row.
+    """
     with path.open("rb") as file:
-        lines = _Lines(file)
+        lines = _Lines(file, look)
         yield from (_csv(lines) if format_ == "csv" else _jsonl(lines))
 
 
@@ -142,8 +148,8 @@ def _less(left: int, part: str) -> int:
 class _Lines:
     """Text lines, counted, with the bytes they took."""
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
+    def __init__(self, file: IO[bytes], look: Callable[[], object]) -> None:
+        self._file, self._look = file, look
         self.number = self.bytes_read = 0
 
     def __iter__(self) -> "_Lines":
@@ -157,6 +163,8 @@ class _Lines:
             raise TableError(f"line {self.number + 1} is longer than {LINE_CHARS_MAX >> 20} MiB")
         self.number += 1
         self.bytes_read += len(raw)
+        if self.number % LOOK_LINES == 0:
+            self._look()
         try:
             return raw.decode("utf-8-sig" if self.number == 1 else "utf-8")
         except UnicodeDecodeError as error:

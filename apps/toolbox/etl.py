@@ -163,7 +163,7 @@ def _transformed(context: ToolContext, given: TransformIn, source: File, path: P
     try:
         with target.open("w", encoding="utf-8", newline="") as file:
             writer = Writer(file, given.target_format, room=draft.set_aside)
-            for line, bytes_read, row in rows(path, given.source_format):
+            for line, bytes_read, row in rows(path, given.source_format, context.checkpoint):
                 read += 1
                 try:
                     if isinstance(row, RowError):

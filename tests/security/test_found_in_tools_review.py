@@ -191,6 +191,27 @@ def test_a_csv_record_is_bounded_however_many_lines_it_takes(
     assert (on_disk(engineer), unfinished(engineer)) == ([], 0)
 
 
+@pytest.mark.parametrize("name", ["etl.transform", "etl.import"])
+def test_lines_without_a_row_are_looked_up_from_too(
+    engineer: Principal, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(tables, "LOOK_LINES", 10)
+    monkeypatch.setattr(importing, "LOOK_LINES", 10)
+    asked: list[bool] = []
+    file_id = sent(engineer, GENES + "\n" * 1000)
+    of_import = {"file_id": file_id, "format": "csv", "label": "Gene", "dry_run": True}
+    given = transform(file_id, source_format="csv") if name == "etl.transform" else of_import
+
+    def cancelled() -> bool:
+        asked.append(True)
+        return len(asked) > 20
+
+    outcome = call(engineer, name, given, cancelled=cancelled)
+
+    assert outcome.error is not None
+    assert (outcome.error["code"], len(asked)) == ("tool_cancelled", 21)
+
+
 def test_what_an_import_unpacks_counts_and_goes_when_it_fails(
     engineer: Principal, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

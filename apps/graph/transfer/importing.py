@@ -22,6 +22,7 @@ from apps.graph.transfer.lines import Lines
 from apps.graph.transfer.sections import SECTIONS, Section
 
 Report = Callable[[int, int], None]
+LOOK_LINES = 10_000
 
 
 @dataclass(slots=True)
@@ -130,12 +131,16 @@ class _Import:
                 if self.findings is not None:
                     state["findings"] = self.findings.as_state()
                 progress.save(self.saved_in, self.identity, state)
-                self.report(sum(self.sizes[:file_number]) + reading.lines.offset, sum(self.sizes))
+                self._tell(reading)
 
     def _take(self, reading: "_Reading") -> list[tuple[int, Record]]:
         """The next records with the numbers of their lines."""
         batch: list[tuple[int, Record]] = []
+        told = reading.lines.number
         while len(batch) < BATCH:
+            if reading.lines.number - told >= LOOK_LINES:  # many lines may hold no record
+                told = reading.lines.number
+                self._tell(reading)
             try:
                 raw = reading.next()
                 if raw is _END:
@@ -145,6 +150,10 @@ class _Import:
             except RecordError as error:
                 self._note(reading.source, reading.lines.number, error)
         return batch
+
+    def _tell(self, reading: "_Reading") -> None:
+        before = self.sources.index(reading.source)
+        self.report(sum(self.sizes[:before]) + reading.lines.offset, sum(self.sizes))
 
     def _load(self, batch: list[tuple[int, Record]], source: _Source) -> None:
         """Every record of the batch that can be."""
