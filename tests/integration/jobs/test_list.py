@@ -157,7 +157,7 @@ def test_a_list_may_be_kept_for_a_while_by_its_caller_only(api: Api) -> None:
     headers = api.get("/v1/jobs").headers
 
     assert headers["cache-control"] == "private, max-age=30"
-    assert headers["vary"] == "Authorization, Origin"
+    assert headers["vary"] == "Authorization, X-Tenant-Id, Origin"
 
 
 @pytest.mark.requirement("jobs:admin")

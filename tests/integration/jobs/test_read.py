@@ -90,7 +90,7 @@ def test_a_client_that_holds_this_version_gets_304_without_a_body(api: Api, prin
     assert answer.body == b""
     assert answer.headers["etag"] == f'"{tag}"'
     assert answer.headers["cache-control"] == "private, max-age=15"
-    assert answer.headers["vary"] == "Authorization, Origin"
+    assert answer.headers["vary"] == "Authorization, X-Tenant-Id, Origin"
 
 
 @pytest.mark.requirement("jobs:etag")
