@@ -1,14 +1,14 @@
 """Who may create a job of a type that is not everybody's, and what else such a type asks before a job is accepted.
 
-An app above this one brings its type's check along when Django is set up (`add_check`).
+An app above this one brings its type's check along when Django is set up (apps/jobs/checks.py).
 """
 
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 from apps.identity import rbac
 from apps.identity.principal import Principal
+from apps.jobs.checks import CHECKS
 from apps.jobs.types import JOB_TYPES, PUBLIC_TYPES, JobType
 from apps.llm import loading
 from apps.tenancy import deletion
@@ -24,12 +24,7 @@ def _admit_warm_up(principal: Principal, payload: dict[str, Any]) -> None:
     loading.instance_to_manage(principal, UUID(payload["instance_id"]))
 
 
-# Type -> a check of the caller and the payload, whose shape is right already. It refuses by a PlatformError.
-CHECKS: dict[str, Callable[[Principal, dict[str, Any]], None]] = {
-    "tenant.offboard": deletion.admit_job,
-    "model.pull": _admit_pull,
-    "model.warmup": _admit_warm_up,
-}
+CHECKS.update({"tenant.offboard": deletion.admit_job, "model.pull": _admit_pull, "model.warmup": _admit_warm_up})
 
 
 def check_payload(type_name: str, payload: dict[str, Any]) -> None:
@@ -54,11 +49,6 @@ def check_payload(type_name: str, payload: dict[str, Any]) -> None:
             reason="schema_violation",
             schema_id=type_name,
         )
-
-
-def add_check(type_name: str, check: Callable[[Principal, dict[str, Any]], None]) -> None:
-    """From now on a job of this type is accepted only where ``check`` does not raise."""
-    CHECKS[type_name] = check
 
 
 def admit(principal: Principal, job_type: JobType, payload: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Declares every tool when Django is set up: importing a module of this package is what declares its tools."""
+"""Declares every tool: importing a module of this package is what declares its tools."""
 
 import pkgutil
 from importlib import import_module
@@ -10,6 +10,12 @@ class ToolboxConfig(AppConfig):
     name = "apps.toolbox"
 
     def ready(self) -> None:
+        from apps.tools.spec import DECLARED
+
+        DECLARED.filled_by(self.declare)
+
+    def declare(self) -> None:
+        """Import every module of the toolbox, in order of name."""
         package = import_module(self.name)
         for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
             import_module(f"{self.name}.{module}")

@@ -10,7 +10,8 @@ The docstring is the description that people and models read; the category is wh
 import hashlib
 import inspect
 import re
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_type_hints
@@ -138,8 +139,51 @@ class ToolSpec:
         return hashlib.sha256(to_json(self.declaration)).hexdigest()
 
 
-DECLARED: dict[str, ToolSpec] = {}
-"""Name -> tool. Filled when Django is set up (apps/toolbox/apps.py); read through registry.py."""
+class Declared(MutableMapping[str, ToolSpec]):
+    """Name -> tool. Filled when it is first looked at: tools import half of the platform, and most processes, and all
+    commands but a few, start without them in a third of the time."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, ToolSpec] = {}
+        self._fill: Callable[[], None] | None = None
+        self._is_filling = False
+        self._lock = threading.RLock()
+
+    def filled_by(self, fill: Callable[[], None]) -> None:
+        """``fill`` declares the tools; called once, by whoever looks first."""
+        self._fill = fill
+
+    def __getitem__(self, name: str) -> ToolSpec:
+        return self._all()[name]
+
+    def __setitem__(self, name: str, spec: ToolSpec) -> None:
+        self._all()[name] = spec
+
+    def __delitem__(self, name: str) -> None:
+        del self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def _all(self) -> dict[str, ToolSpec]:
+        if self._fill is None:
+            return self._specs
+        with self._lock:  # whoever else looks meanwhile waits; the filling thread itself passes
+            if self._fill is not None and not self._is_filling:
+                self._is_filling = True
+                try:
+                    self._fill()
+                    self._fill = None
+                finally:
+                    self._is_filling = False
+        return self._specs
+
+
+DECLARED = Declared()
+"""Every tool that some code declares (apps/toolbox/apps.py); read through registry.py."""
 
 
 def tool(
