@@ -1,6 +1,6 @@
 """One API server and one worker for all tests of a process that need them and break neither: fixtures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,11 @@ from django.conf import settings
 
 from apps.identity.principal import Principal
 from apps.jobs.models import WorkerHeartbeat
+from kernel import redis_client as redis_client_module
 from tests.clients import Api, free_port, is_up, wait_for
 from tests.factories import make_principal, make_tenant, make_token
+
+OTHER_DATABASE = "/5"  # of Redis
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,22 @@ def stranger(api_url: str) -> Api:
 def redis_client() -> redis.Redis:
     """Redis as any program sees it: bytes in, bytes out."""
     return redis.Redis.from_url(settings.REDIS_URL)
+
+
+@pytest.fixture
+def other_redis(settings: Any) -> Iterator[redis.Redis]:
+    """A database of Redis that no worker listens to; this process enqueues there."""
+    url = settings.REDIS_URL.rsplit("/", 1)[0] + OTHER_DATABASE
+    settings.REDIS_URL = url
+    forget_clients()
+    there = redis.Redis.from_url(url)
+    there.flushdb()
+    yield there
+    there.flushdb()
+    forget_clients()
+
+
+def forget_clients() -> None:
+    """This process's client, and the scripts that hold on to it."""
+    redis_client_module.client.cache_clear()
+    redis_client_module.load_script.cache_clear()  # a script keeps the client it was registered with

@@ -17,13 +17,19 @@ from django.conf import settings
 from apps.audit.models import AuditLog
 from apps.identity.access import PUBLIC, ROUTES
 from apps.tenancy.models import Tenant
+from apps.tools import approvals
+from apps.tools.spec import DECLARED
 from kernel import engine_db
 from tests.by_hand import HandJob
 from tests.clients import Answer, Api
 from tests.factories import make_model, make_principal, make_tenant, make_token, platform_tenant
 
 ROOT = Path(__file__).resolve().parents[2]
-BODIES: dict[tuple[str, str], Any] = {("POST", "steps"): {"type": "user", "message": "hello"}, ("PATCH", ""): {}}
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "steps"): {"type": "user", "message": "hello"},
+    ("POST", "<str:approval_id>"): {"decision": "approve", "arguments_sha256": "0" * 64},
+    ("PATCH", ""): {},
+}
 # Routes whose parameter names nothing of a tenant's.
 NOT_AN_ID = {"<str:name>"}
 
@@ -57,8 +63,16 @@ def belongings(victim: Api, theirs: Tenant) -> dict[str, str]:
         "run_id": victim.post("/v1/agent-runs", {"prompt": "theirs"}).json["run_id"],
         "session_id": session,
         "step_id": str(step.get("step_id") or step["id"]),
+        "file_id": victim.request("POST", "/v1/files?name=theirs.csv", b"a,b\n", Content_Type="text/csv").json["id"],
+        "approval_id": _waiting(theirs),
         "tenant_id": str(theirs.id),
     }
+
+
+def _waiting(theirs: Tenant) -> str:
+    """A call in the other tenant that waits for a person."""
+    asked = approvals.Asked(make_principal(theirs, "curator"), DECLARED["crud.delete_node"], {"key": "x"}, "mcp")
+    return str(approvals.ask(asked).id)
 
 
 def routes_with_ids() -> list[tuple[str, str]]:

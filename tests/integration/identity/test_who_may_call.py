@@ -37,7 +37,14 @@ def test_a_caller_learns_who_it_is(client: Client, tenant: Tenant, token_for: Ca
         "role": "viewer",
         "roles": ["viewer"],
         "scopes": ["read", "user:me"],
-        "permissions": ["agent-runs:read", "jobs:read", "models:read", "sessions:read", "tools:read"],
+        "permissions": [
+            "agent-runs:read",
+            "files:read",
+            "jobs:read",
+            "models:read",
+            "sessions:read",
+            "tools:read",
+        ],
         "platform_admin": False,
     }
     assert response["Cache-Control"] == "no-store"

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,33 +16,10 @@ from django.test import Client
 from apps.identity.principal import Principal
 from apps.jobs import services
 from apps.jobs.types import PUBLIC_TYPES
-from kernel import redis_client as kernel_redis
 from kernel.redis_keys import JOBS_DEAD
 from tests.by_hand import make_row
 from tests.clients import Api, wait_for
 from tests.factories import make_token
-
-OTHER_DATABASE = "/5"
-
-
-@pytest.fixture
-def other_redis(settings: Any) -> Iterator[redis.Redis]:
-    """A database of Redis that no worker listens to; this process enqueues there."""
-    url = django_settings.REDIS_URL.rsplit("/", 1)[0] + OTHER_DATABASE
-    settings.REDIS_URL = url
-    forget_clients()
-    there = redis.Redis.from_url(url)
-    there.flushdb()
-    yield there
-    there.flushdb()
-    forget_clients()
-
-
-def forget_clients() -> None:
-    """This process's client, and the scripts that hold on to it."""
-    kernel_redis.client.cache_clear()
-    kernel_redis.load_script.cache_clear()  # a script keeps the client it was registered with
-    kernel_redis.load_script.cache_clear()
 
 
 @pytest.fixture
@@ -114,7 +91,11 @@ def test_what_the_api_enqueues_any_program_can_take_as_a_bare_id(
     tenant: Any, other_redis: redis.Redis, type_name: str
 ) -> None:
     client = Client(SERVER_NAME="127.0.0.1", headers={"Authorization": f"Bearer {make_token(tenant)}"})
-    payload = {"long-running": {"duration_ms": 5000}, "agent.run": {"prompt": "x"}}.get(type_name, {})
+    payload = {
+        "long-running": {"duration_ms": 5000},
+        "agent.run": {"prompt": "x"},
+        "tool.invoke": {"tool": "system.time"},
+    }.get(type_name, {})
 
     answer = client.post("/v1/jobs", {"type": type_name, "payload": payload}, content_type="application/json")
 

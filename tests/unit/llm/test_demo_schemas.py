@@ -268,7 +268,7 @@ def test_a_schema_that_grows_without_end_is_answered_soon() -> None:
     filled({"allOf": [{"$ref": "#"}]}, "hello")
     filled(deep, "hello")
 
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20, "without a bound it takes hours"
 
 
 INTENT: Schema = {
