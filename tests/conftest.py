@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,23 @@ def _prepare() -> None:
         subprocess.run(prepare, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
 
 
+def _give_connections_back() -> None:
+    """Threads of tests end without telling Django, and each would keep its connection from the pool for ever."""
+    from django.db import connections
+
+    run = threading.Thread.run
+
+    def run_and_close(self: threading.Thread) -> None:
+        try:
+            run(self)
+        finally:
+            connections.close_all()
+
+    threading.Thread.run = run_and_close  # type: ignore[method-assign]
+
+
 _prepare()
+_give_connections_back()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -88,8 +88,8 @@ def test_the_api_dies_between_commit_and_push(run: Scenario) -> None:
 def test_workers_die_before_and_after_a_commit(run: Scenario) -> None:
     """A claim that was not committed frees the job; one that was is rescued."""
     slots = 16 * len(run.platform.workers)
-    run.submit_many(slots, "test", {"duration_ms": 5000})
-    run.wait_running(slots)  # so that only the dying ones have room
+    run.submit_many(slots, "test", {"duration_ms": 8000})
+    run.wait_running(slots)  # so that only the dying ones have room, for longer than they take to start
     dying = [
         run.platform.start_worker(f"worker-dying-{number}", AGENTIC_FAILPOINT=point, supervised=False)
         for number, point in enumerate(("before_ledger_commit:exit", "after_ledger_commit:exit"))
