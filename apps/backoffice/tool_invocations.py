@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.admin import display
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -16,11 +15,10 @@ from apps.backoffice.scoped_admin import BoundedList, list_without
 from apps.backoffice.site import site
 from apps.backoffice.tool_shown import effect_badge, tool_address
 from apps.identity.selectors import username_of
+from apps.tenancy import hiding
 from apps.tools.context import DOORS
 from apps.tools.models import INVOCATION_STATUSES, RUNNING, ToolInvocation
 from kernel.clock import now
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
 
 StatusFilter = filters.one_of("status", "status", INVOCATION_STATUSES)
 ToolFilter = filters.typed_in("tool", "tool", "tool")
@@ -103,9 +101,7 @@ def _link(address: str, shown: object) -> Any:
 
 
 def _masked(tenant_id: UUID, document: Any) -> Any:
-    if document is None:
-        return None
-    return scrub_json(document, "mask", digest_key(settings.SECRET_KEY, str(tenant_id)))[0]
+    return None if document is None else hiding.scrubber(tenant_id, "mask")(document)
 
 
 site.register(ToolInvocation, InvocationAdmin)

@@ -8,17 +8,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import QuerySet
 
 from apps.audit.scrubbing import scrubbed, scrubbed_text
 from apps.identity.principal import Principal
 from apps.ops.models import ErrorReport
-from apps.tenancy.resolver import tenant_config
+from apps.tenancy import hiding
 from kernel.clock import now
 from kernel.errors import ConflictError, NotFoundError, ValidationError
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
 from kernel.request_context import current
 from kernel.tenant_context import tenant_scope
 
@@ -115,7 +112,5 @@ def _visible_to(principal: Principal) -> QuerySet[ErrorReport]:
 
 
 def _clean(principal: Principal, document: dict[str, Any]) -> dict[str, Any]:
-    config = tenant_config(principal.tenant_id)
-    mode = "mask" if config is None else config.settings.pii_mode
-    clean: dict[str, Any] = scrub_json(document, mode, digest_key(settings.SECRET_KEY, str(principal.tenant_id)))[0]
+    clean: dict[str, Any] = hiding.scrubber(principal.tenant_id)(document)
     return clean

@@ -5,7 +5,7 @@ content.
 """
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import IO, Any, Literal
@@ -23,14 +23,12 @@ from apps.graph.schema import KINDS
 from apps.graph.transfer.choice import FORMATS
 from apps.graph.transfer.reading import pages
 from apps.graph.transfer.sections import BY_NAME
-from apps.tenancy.resolver import tenant_config
+from apps.tenancy import hiding
 from apps.toolbox import transfers
 from apps.toolbox.transfers import MEDIA_TYPES, FileOut
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
 
 INLINE_BYTES = 64 * 1024
 ROWS_MAX = 100_000
@@ -133,7 +131,7 @@ def cypher(context: ToolContext, given: ExportIn) -> ExportOut:
 
 def _export(context: ToolContext, given: ExportIn, kind: Kind) -> ExportOut:
     found = _of_query(context, given, kind) if given.cypher is not None else _of_labels(context, given, kind)
-    scrub = _scrubber(context)
+    scrub = hiding.scrubber(context.tenant_id)
     start = io.StringIO(newline="")
     writing = _Writing(start, kind, found, scrub)
     more = writing.until(context, INLINE_BYTES, given.limit)
@@ -202,7 +200,7 @@ class _Writing:
     def _write(self, item: Any) -> None:
         if self._table is not None:
             try:
-                self._table.write(self._scrub(item))
+                self._table.write(self._scrub(dict(item)))
             except RowError as error:
                 raise ToolFailed(f"Row {self.count + 1} cannot be written: {error}.", code="row_refused") from error
             return
@@ -271,15 +269,3 @@ def _as_row(record: Record) -> dict[str, Any]:
     if isinstance(record, Node):
         return {**record.properties, "uid": record.uid, "labels": ":".join(record.labels)}
     return {**record.properties, "start": record.start, "end": record.end, "type": record.type}
-
-
-def _scrubber(context: ToolContext) -> Callable[[Any], Any]:
-    """What the pipeline does to an answer, for what goes into a file."""
-    config = tenant_config(context.tenant_id)
-    mode = "mask" if config is None else config.settings.pii_mode
-    key = digest_key(settings.SECRET_KEY, str(context.tenant_id))
-
-    def scrub(row: Mapping[str, Any]) -> Any:
-        return scrub_json(dict(row), mode, key)[0]
-
-    return scrub

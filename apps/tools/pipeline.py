@@ -7,19 +7,18 @@
 
 import math
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
 import structlog
-from django.conf import settings
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError as Misfit
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from apps.audit import trail
-from apps.tenancy.resolver import tenant_config
+from apps.tenancy import hiding
 from apps.tools import approvals, keeping, policy, records, registry, under_way
 from apps.tools.calls import Call, Outcome
 from apps.tools.context import ToolContext
@@ -30,8 +29,6 @@ from apps.tools.stopping import stopper
 from kernel import metrics
 from kernel.errors import PlatformError, ValidationError
 from kernel.payloads import unstorable
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
 from kernel.request_context import current
 from kernel.tracing import span
 
@@ -43,11 +40,8 @@ def invoke(call: Call) -> Outcome:
     """Call a tool. NotFoundError, ValidationError, ForbiddenError, RateLimitedError, ApprovalRequired and whatever
     ``call.charge`` raises: it was refused, and has not run."""
     with ExitStack() as held:
-        try:
+        with _refusals_noted(call):
             held.enter_context(under_way.place(call))
-        except PlatformError as error:
-            _note_refusal(call, error)
-            raise
         return _invoke(call)
 
 
@@ -74,14 +68,11 @@ def _invoke(call: Call) -> Outcome:
 
 def admit(call: Call) -> tuple[Effective, ToolInput]:
     """The first three stages: the tool and its input, when this caller may call it so. Counts against its rate."""
-    try:
+    with _refusals_noted(call):
         tool = registry.find(call.principal.tenant_id, call.name)
         given = validated(tool, call.arguments)
         tool = tool.called_with(call.arguments)
         policy.check(call, tool)
-    except PlatformError as error:
-        _note_refusal(call, error)
-        raise
     return tool, given
 
 
@@ -92,8 +83,8 @@ def admit_for_later(call: Call) -> Effective:
     arguments = given.model_dump(mode="json", exclude_unset=True)
     if awaits(call, tool, arguments):
         error = _waits(_asked(call, tool, arguments))
-        _note_refusal(call, error)
-        raise error
+        with _refusals_noted(call):
+            raise error
     return tool
 
 
@@ -128,7 +119,7 @@ def validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
 
 def _gate(call: Call, tool: Effective, arguments: dict[str, Any], digest: str) -> UUID | None:
     """Budget, then approval: the id of the approval that was spent for it, None where none is needed."""
-    try:
+    with _refusals_noted(call):
         if call.charge is not None:
             call.charge(tool.spec)
         if not policy.needs_approval(call, tool):
@@ -141,9 +132,6 @@ def _gate(call: Call, tool: Effective, arguments: dict[str, Any], digest: str) -
         if found is not None and approvals.use(call.principal, found):
             return found
         raise _waits(asked)
-    except PlatformError as error:
-        _note_refusal(call, error)
-        raise
 
 
 def _waits(asked: approvals.Asked) -> ApprovalRequired:
@@ -230,15 +218,11 @@ def _given_out(call: Call, tool: Effective, output: Any) -> dict[str, Any]:
         raise OutputTooLarge(
             f"{tool.spec.name} found {len(text):,} bytes; one call answers at most {OUTPUT_BYTES:,}. Ask for less."
         )
-    return _scrubbed(call, output.model_dump(mode="json"))
+    return _scrubbed(call, from_json(text))
 
 
 def _scrubbed(call: Call, document: dict[str, Any]) -> dict[str, Any]:
-    config = tenant_config(call.principal.tenant_id)
-    mode = "mask" if config is None else config.settings.pii_mode
-    clean: dict[str, Any] = scrub_json(document, mode, digest_key(settings.SECRET_KEY, str(call.principal.tenant_id)))[
-        0
-    ]
+    clean: dict[str, Any] = hiding.scrubber(call.principal.tenant_id)(document)
     return clean
 
 
@@ -250,15 +234,20 @@ def _told(call: Call, error: PlatformError) -> dict[str, Any]:
     return _scrubbed(call, told)
 
 
-def _note_refusal(call: Call, error: PlatformError) -> None:
-    """Counted, and left in the audit log."""
-    metrics.TOOL_REFUSALS.labels(error.code).inc()
-    trail.note(
-        tenant_id=call.principal.tenant_id,
-        actor=call.principal.sub,
-        actor_tenant_id=call.principal.own_tenant_id,
-        action="tool.refuse",
-        resource_type="tool",
-        resource_id=call.name[:100],
-        details={"code": error.code, "door": call.door, **({"run_id": str(call.run_id)} if call.run_id else {})},
-    )
+@contextmanager
+def _refusals_noted(call: Call) -> Iterator[None]:
+    """What refuses the call in here is counted, left in the audit log, and passes."""
+    try:
+        yield
+    except PlatformError as error:
+        metrics.TOOL_REFUSALS.labels(error.code).inc()
+        trail.note(
+            tenant_id=call.principal.tenant_id,
+            actor=call.principal.sub,
+            actor_tenant_id=call.principal.own_tenant_id,
+            action="tool.refuse",
+            resource_type="tool",
+            resource_id=call.name[:100],
+            details={"code": error.code, "door": call.door, **({"run_id": str(call.run_id)} if call.run_id else {})},
+        )
+        raise

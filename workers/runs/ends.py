@@ -12,11 +12,10 @@ from apps.agents.states import CANCELLED, FAILED
 from apps.agents.thinking.tool_door import ApprovalAwaited
 from apps.agents.types import RunView
 from apps.identity.principal import Principal
-from apps.tenancy.resolver import tenant_config
+from apps.tenancy import hiding
 from kernel.clock import now
 from kernel.errors import PlatformError
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
+from kernel.pii.text import Mode
 from workers.runs.hold import Hold
 
 Change = dict[str, Any]
@@ -45,11 +44,10 @@ def failed_by(hold: Hold, error: PlatformError) -> Change:
     """Failed with the error's code as the reason, and with what was found until then."""
     detail, extra = error.detail[:MESSAGE_MAX_CHARS], error.extra
     view, total = _view(hold), _metrics(hold)
-    mode = _pii_mode(hold)
-    key = digest_key(settings.SECRET_KEY, str(hold.tenant_id))
+    scrub = hiding.scrubber(hold.tenant_id, _pii_mode(hold))
     told = PlatformError(detail, code=error.code, **extra)
     hosts = frozenset(settings.ANSWER_LINK_HOSTS)
-    final = partial(view, told, lambda value: scrub_json(value, mode, key)[0], link_hosts=hosts)
+    final = partial(view, told, scrub, link_hosts=hosts)
     if isinstance(error, ApprovalAwaited):
         named = {name: extra[name] for name in ("approval_id", "tool", "arguments_sha256", "approve_at")}
         hold.tell("approval", APPROVAL.data(run_id=str(hold.run_id), **named))
@@ -74,9 +72,8 @@ def _metrics(hold: Hold) -> dict[str, Any]:
     return run_metrics.summed(hold.row["metrics_json"], overall_ms=overall_ms)
 
 
-def _pii_mode(hold: Hold) -> Any:
+def _pii_mode(hold: Hold) -> Mode:
     try:
-        config = tenant_config(hold.tenant_id)
+        return hiding.mode_of(hold.tenant_id)
     except PlatformError:  # PostgreSQL is away: the strictest of the usual modes
         return "mask"
-    return "mask" if config is None else config.settings.pii_mode

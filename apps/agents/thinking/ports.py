@@ -14,9 +14,7 @@ from apps.agents.thinking.tape import DatabaseTape, Tape
 from apps.agents.thinking.telling import Say, Teller
 from apps.agents.types import Ports, RunView
 from apps.identity.principal import Principal
-from apps.tenancy.resolver import tenant_config
-from kernel.pii.document import scrub_json
-from kernel.pii.keys import digest_key
+from apps.tenancy import hiding
 from kernel.pii.stream import StreamScrubber
 from kernel.pii.text import Mode
 
@@ -39,12 +37,10 @@ def ports_for(
     of any port; UnavailableError when the books of models cannot be written.
     """
     tape = DatabaseTape(view.run_id, view.tenant_id, place, view.attempt)
-    config = tenant_config(view.tenant_id)
-    mode: Mode = "mask" if config is None else config.settings.pii_mode
     meter = RunMeter(view.run_id, view.tenant_id, view.budget)
     return build(
         view, principal=principal, offer=offered(principal, view), tape=tape, doors=RealDoors(), meter=meter,
-        pii_mode=mode, deadline_s=deadline_s,
+        pii_mode=hiding.mode_of(view.tenant_id), deadline_s=deadline_s,
         report=report, say=say, checkpoint=checkpoint, cancelled=cancelled,
     )  # fmt: skip
 
@@ -65,7 +61,7 @@ def build(
     cancelled: Callable[[], bool] | None = None,
 ) -> Ports:
     """Ports out of their parts. ``meter`` None: calls and time are not counted (a replay)."""
-    key = digest_key(settings.SECRET_KEY, str(view.tenant_id))
+    key = hiding.key_of(view.tenant_id)
     hosts = frozenset(settings.ANSWER_LINK_HOSTS)
     calls = Calls(view, principal, offer, tape, doors, meter, deadline_s, checkpoint, cancelled, hosts)
     return Ports(
@@ -79,7 +75,7 @@ def build(
         report=report,
         say=Teller(say, StreamScrubber(pii_mode, key), LinkGuard(links.hosts_of(view.prompt) | hosts)),
         checkpoint=checkpoint,
-        scrub=lambda value: scrub_json(value, pii_mode, key)[0],
+        scrub=hiding.scrubber(view.tenant_id, pii_mode),
         spent=calls.spent.total,
         history=calls.history,
     )
