@@ -13,21 +13,19 @@ from urllib.parse import parse_qs, urlsplit
 import structlog
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
-from opentelemetry.trace import SpanKind
 
 from apps.edge.auth import TOKEN_PARAMETERS
 from apps.edge.cors import PREFLIGHT_VARY, CorsPolicy
 from apps.edge.input_guard import MAX_DEPTH, nesting_exceeds
 from apps.edge.measure import KNOWN_METHODS
-from apps.edge.stream_gate import Passage
-from apps.edge.trace import response_headers
+from apps.edge.stream_gate import Passage, entering
 from apps.identity.bearer import bearer_token
 from apps.identity.tokens import TokenRefusedError
 from apps.mcp.application import METHOD, McpApplication, MethodNotAllowed
 from apps.mcp.metadata import challenge
 from apps.mcp.visits import Visit
 from apps.tools import registry
-from kernel import metrics, tracing
+from kernel import metrics
 from kernel.errors import (
     BadRequestError,
     ForbiddenError,
@@ -35,9 +33,7 @@ from kernel.errors import (
     UnauthenticatedError,
     UnsupportedMediaTypeError,
 )
-from kernel.ids import request_id_of
-from kernel.web.asgi import Application, Message, Receive, Scope, Send, as_raw, headers_of, send_problem
-from kernel.web.client_address import client_address
+from kernel.web.asgi import Application, Message, Receive, Scope, Send, as_raw, send_problem
 from kernel.web.db_calls import in_thread
 from kernel.web.problem import as_platform_error
 
@@ -60,24 +56,11 @@ class McpGate:
         if scope["path"] != settings.MCP_PATH:
             await self.rest(scope, receive, send)
             return
-        began, sent = time.perf_counter(), headers_of(scope)
-        request_id = request_id_of(sent.get("x-request-id"))
-        peer = (scope.get("client") or ("",))[0]
-        address = client_address(peer, sent.get("x-forwarded-for", ""), settings.TRUSTED_PROXIES)
-        passage = Passage(settings.MCP_PATH, sent, address, METHOD)
-        passage.headers.update(self.cors.headers(sent.get("origin")), Vary="Origin")
+        began = time.perf_counter()
         structlog.contextvars.clear_contextvars()
-        answer = _Answer(send, passage)
-        with tracing.span(
-            f"MCP {scope['method']}",
-            kind=SpanKind.SERVER,
-            traceparent=sent.get("traceparent", ""),
-            tracestate=sent.get("tracestate", ""),
-            request_id=request_id,
-            correlation_id=request_id_of(sent.get("x-correlation-id"), request_id),
-            client_ip=address,
-        ) as context:
-            passage.headers.update(response_headers(context))
+        name = f"MCP {scope['method']}"
+        with entering(scope, settings.MCP_PATH, self.cors, name=name, method=METHOD) as passage:
+            answer = _Answer(send, passage)
             try:
                 await self._pass(scope, receive, answer, passage)
             except Exception as error:

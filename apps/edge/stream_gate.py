@@ -7,6 +7,8 @@ which the consumer checks itself.
 """
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
@@ -131,23 +133,30 @@ class StreamGate:
         self.cors = CorsPolicy.from_settings()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sent = headers_of(scope)
-        request_id = request_id_of(sent.get("x-request-id"))
-        peer = (scope.get("client") or ("",))[0]
-        address = client_address(peer, sent.get("x-forwarded-for", ""), settings.TRUSTED_PROXIES)
-        passage = Passage(self.route, sent, address)
-        passage.headers.update(self.cors.headers(sent.get("origin")), Vary="Origin")
-        with tracing.span(
-            f"STREAM {self.route}",
-            kind=SpanKind.SERVER,
-            traceparent=sent.get("traceparent", ""),
-            tracestate=sent.get("tracestate", ""),
-            request_id=request_id,
-            correlation_id=request_id_of(sent.get("x-correlation-id"), request_id),
-            client_ip=address,
-        ) as context:
-            passage.headers.update(response_headers(context))
+        with entering(scope, self.route, self.cors, name=f"STREAM {self.route}") as passage:
             await self.consumer({**scope, "passage": passage}, receive, _outward(send, passage))
+
+
+@contextmanager
+def entering(scope: Scope, route: str, cors: CorsPolicy, *, name: str, method: str = "GET") -> Iterator[Passage]:
+    """Layers 1 and 2, which need no caller: a passage with the headers of CORS and trace, inside the span ``name``."""
+    sent = headers_of(scope)
+    request_id = request_id_of(sent.get("x-request-id"))
+    peer = (scope.get("client") or ("",))[0]
+    address = client_address(peer, sent.get("x-forwarded-for", ""), settings.TRUSTED_PROXIES)
+    passage = Passage(route, sent, address, method)
+    passage.headers.update(cors.headers(sent.get("origin")), Vary="Origin")
+    with tracing.span(
+        name,
+        kind=SpanKind.SERVER,
+        traceparent=sent.get("traceparent", ""),
+        tracestate=sent.get("tracestate", ""),
+        request_id=request_id,
+        correlation_id=request_id_of(sent.get("x-correlation-id"), request_id),
+        client_ip=address,
+    ) as context:
+        passage.headers.update(response_headers(context))
+        yield passage
 
 
 def _outward(send: Send, passage: Passage) -> Send:
