@@ -12,11 +12,21 @@ from django.db import connections
 
 from apps.audit.rows import INSERT, row_of
 from apps.audit.writer import writer
+from apps.identity.principal import Principal
 from kernel import engine_db
 
 SUCCESS, DENIED, FAILED = "success", "denied", "failed"
 # Where a transaction may be open, the one that may write the most first. A tenant scope is one on "default".
 _DOORS = (engine_db.ALIAS, "default", "issuer")
+
+
+def by(principal: Principal) -> dict[str, Any]:
+    """Whose act it is, and in which chain it stands: what ``record`` and ``note`` want to know of a caller."""
+    return {
+        "tenant_id": principal.tenant_id,
+        "actor": principal.sub,
+        "actor_tenant_id": principal.own_tenant_id,
+    }
 
 
 def record(

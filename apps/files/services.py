@@ -234,9 +234,7 @@ def erase(tenant_id: UUID, checkpoint: Callable[[], None] = lambda: None) -> Non
 def note_download(principal: Principal, row: File) -> None:
     """Who took which file is on record."""
     trail.note(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action="file.download",
         resource_type="file",
         resource_id=str(row.id),

@@ -158,9 +158,7 @@ def _record(
     principal: Principal, action: str, change: GraphChange, *, outcome: str = trail.SUCCESS, **details: Any
 ) -> None:
     trail.record(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action=action,
         resource_type="graph_change",
         resource_id=str(change.id),

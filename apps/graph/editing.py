@@ -148,9 +148,7 @@ def _write(
     selectors.forget(principal.tenant_id)
     with tenant_scope(principal.tenant_id):
         trail.record(
-            tenant_id=principal.tenant_id,
-            actor=principal.sub,
-            actor_tenant_id=principal.own_tenant_id,
+            **trail.by(principal),
             action=f"graph.{action}",
             resource_type="graph",
             resource_id=uids[0] if len(uids) == 1 else "",

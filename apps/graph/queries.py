@@ -79,9 +79,7 @@ def note_refusal(principal: Principal, action: str, refusal: GateRefusal, cypher
     """Count it, and leave it in the audit log."""
     metrics.GATE_REFUSALS.labels(refusal.layer).inc()
     trail.note(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action=action,
         resource_type="graph",
         details={"layer": refusal.layer, "reason": refusal.message[:500], "cypher": cypher[:AUDITED_CHARS]},

@@ -51,9 +51,7 @@ def record_consent(principal: Principal, fact: Fact) -> tuple[Consent, bool]:
         row.save(force_insert=True)
         row.refresh_from_db()
         trail.record(
-            tenant_id=principal.tenant_id,
-            actor=principal.sub,
-            actor_tenant_id=principal.own_tenant_id,
+            **trail.by(principal),
             action="consent.granted" if fact.is_granted else "consent.revoked",
             resource_type="consent",
             resource_id=str(row.id),

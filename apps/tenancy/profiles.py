@@ -93,9 +93,7 @@ def _names(value: Any, depth: int) -> Iterator[tuple[str, int]]:
 def _audit(principal: Principal, action: str, row: UserProfile) -> None:
     """Which members, not what they say."""
     trail.record(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action=action,
         resource_type="user_profile",
         resource_id=str(row.id),

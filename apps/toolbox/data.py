@@ -290,9 +290,7 @@ def _labels(name: str | None) -> tuple[str, ...]:
 
 def _note(context: ToolContext, action: str, details: dict[str, Any]) -> None:
     trail.note(
-        tenant_id=context.tenant_id,
-        actor=context.principal.sub,
-        actor_tenant_id=context.principal.own_tenant_id,
+        **trail.by(context.principal),
         action=action,
         resource_type="graph",
         outcome=trail.SUCCESS,

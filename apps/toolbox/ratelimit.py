@@ -214,9 +214,7 @@ def _reset(principal: Principal, key: str, config: TenantConfig | None) -> Manag
     if not limiter.forget(limits):
         raise UnavailableError("The counts cannot be reached right now. Try again.", code="redis_unavailable")
     trail.note(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action="ratelimit.reset",
         resource_type="caller",
         resource_id=caller.sub,

@@ -162,9 +162,7 @@ def _custom(context: ToolContext, given: AuditIn) -> AuditOut:
         if mine.filter(details__call=call).exists():
             return AuditOut(action="custom", recorded=act, is_new=False)
         trail.record(
-            tenant_id=principal.tenant_id,
-            actor=principal.sub,
-            actor_tenant_id=principal.own_tenant_id,
+            **trail.by(principal),
             action=act,
             resource_type=given.resource_type or "",
             resource_id=given.resource_id or "",

@@ -166,9 +166,7 @@ def _restore(context: ToolContext, file: File) -> RestoredOut:
         relationships_deleted=relationships,
     )
     trail.note(
-        tenant_id=context.tenant_id,
-        actor=context.principal.sub,
-        actor_tenant_id=context.principal.own_tenant_id,
+        **trail.by(context.principal),
         action="graph.restore",
         resource_type="file",
         resource_id=str(file.id),

@@ -205,9 +205,7 @@ def _sorted(value: Any) -> Any:
 
 def _record(principal: Principal, action: str, row: ToolApproval) -> None:
     trail.record(
-        tenant_id=principal.tenant_id,
-        actor=principal.sub,
-        actor_tenant_id=principal.own_tenant_id,
+        **trail.by(principal),
         action=action,
         resource_type="tool_approval",
         resource_id=str(row.id),

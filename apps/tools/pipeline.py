@@ -242,9 +242,7 @@ def _refusals_noted(call: Call) -> Iterator[None]:
     except PlatformError as error:
         metrics.TOOL_REFUSALS.labels(error.code).inc()
         trail.note(
-            tenant_id=call.principal.tenant_id,
-            actor=call.principal.sub,
-            actor_tenant_id=call.principal.own_tenant_id,
+            **trail.by(call.principal),
             action="tool.refuse",
             resource_type="tool",
             resource_id=call.name[:100],

@@ -145,7 +145,6 @@ def end(entry: Entry, outcome: Outcome, *, begun: bool) -> None:
 
 
 def _audited(entry: Entry, outcome: Outcome) -> dict[str, Any]:
-    principal = entry.call.principal
     details: dict[str, Any] = {"tool": outcome.tool, "door": entry.call.door, "effect": entry.tool.effect,
                                "request_hash": entry.request_hash}  # fmt: skip
     for name, value in (("run_id", entry.call.run_id), ("approval_id", entry.approval_id)):
@@ -154,9 +153,7 @@ def _audited(entry: Entry, outcome: Outcome) -> dict[str, Any]:
     if outcome.error is not None:
         details["code"] = outcome.error["code"]
     return {
-        "tenant_id": principal.tenant_id,
-        "actor": principal.sub,
-        "actor_tenant_id": principal.own_tenant_id,
+        **trail.by(entry.call.principal),
         "action": "tool.invoke",
         "resource_type": "tool_invocation",
         "resource_id": str(outcome.invocation_id),
