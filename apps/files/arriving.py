@@ -4,9 +4,7 @@ Each holds a thread for as long as it takes. Without a share one caller could ho
 never end; without a pace it could do so for an hour at a byte now and then.
 """
 
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,36 +12,33 @@ from typing import Any
 from django.conf import settings
 
 from kernel.errors import RateLimitedError, RequestTimeoutError, UnavailableError
+from kernel.places import Places
 
-_lock = threading.Lock()
-_taken: Counter[Any] = Counter()
+_places = Places()
 
 
 @contextmanager
 def place(caller: Any) -> Iterator[None]:
     """One of the process's places for uploads. RateLimitedError when the caller has FILES_AT_ONCE_EACH already,
     UnavailableError when all FILES_AT_ONCE are taken."""
-    with _lock:
-        if _taken[caller] >= settings.FILES_AT_ONCE_EACH:
-            raise RateLimitedError(
-                f"You are sending {settings.FILES_AT_ONCE_EACH} files at this moment. Wait until one of them is there.",
-                code="uploads_busy",
-                retry_after_s=5,
-            )
-        if _taken.total() >= settings.FILES_AT_ONCE:
-            raise UnavailableError(
-                "Too many files are being sent at this moment. Try again in a moment.",
-                code="uploads_busy",
-                retry_after_s=5,
-            )
-        _taken[caller] += 1
+    each = settings.FILES_AT_ONCE_EACH
+    taken = _places.take(caller, each=each, total=settings.FILES_AT_ONCE)
+    if taken == "own_full":
+        raise RateLimitedError(
+            f"You are sending {each} files at this moment. Wait until one of them is there.",
+            code="uploads_busy",
+            retry_after_s=5,
+        )
+    if taken == "all_full":
+        raise UnavailableError(
+            "Too many files are being sent at this moment. Try again in a moment.",
+            code="uploads_busy",
+            retry_after_s=5,
+        )
     try:
         yield
     finally:
-        with _lock:
-            _taken[caller] -= 1
-            if not _taken[caller]:
-                del _taken[caller]
+        _places.give_back(caller)
 
 
 def paced(pieces: Iterable[bytes], clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:

@@ -3,7 +3,6 @@
 import asyncio
 import contextvars
 import threading
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,12 +13,12 @@ from django.db import connections
 
 from apps.mcp.progress import ProgressLine
 from apps.mcp.visits import Visit
+from apps.tools import under_way
 from kernel import metrics
-from kernel.errors import RateLimitedError
+from kernel.places import Places
 
 T = TypeVar("T")
 RequestId = str | int
-RETRY_AFTER_S = 1.0
 
 
 @dataclass(slots=True)
@@ -30,12 +29,11 @@ class Hand:
 
 
 class InHand:
-    """The calls of this process. Everything but ``_done`` is called on the event loop."""
+    """The calls of this process. Everything here is called on the event loop."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(settings.MCP_THREADS, thread_name_prefix="mcp-tool")
-        self._lock = threading.Lock()
-        self._callers: Counter[tuple[object, str]] = Counter()
+        self._places = Places()
         self._hands: dict[tuple[str, RequestId], list[Hand]] = {}
 
     async def run(
@@ -74,15 +72,10 @@ class InHand:
 
     def _submit(self, visit: Visit, work: Callable[[], T]) -> "Future[T]":
         caller = (visit.principal.tenant_id, visit.principal.sub)
-        with self._lock:
-            if self._callers[caller] >= settings.MCP_CALLS_PER_CALLER:
-                metrics.TOOL_REFUSALS.labels("too_many_calls").inc()
-                raise RateLimitedError(
-                    f"{settings.MCP_CALLS_PER_CALLER} of your calls are under way. Wait until one has ended.",
-                    code="too_many_calls",
-                    retry_after_s=RETRY_AFTER_S,
-                )
-            self._callers[caller] += 1
+        if self._places.take(caller, each=settings.MCP_CALLS_PER_CALLER) != "taken":
+            error = under_way.too_many(settings.MCP_CALLS_PER_CALLER)
+            metrics.TOOL_REFUSALS.labels(error.code).inc()
+            raise error
         context = contextvars.copy_context()
 
         def run() -> T:
@@ -92,15 +85,8 @@ class InHand:
                 connections.close_all()
 
         future = self._threads.submit(run)
-        future.add_done_callback(lambda _: self._done(caller))
+        future.add_done_callback(lambda _: self._places.give_back(caller))  # a call whose client left counts until then
         return future
-
-    def _done(self, caller: tuple[object, str]) -> None:
-        """The thread is free: a call whose client has left counts until then."""
-        with self._lock:
-            self._callers[caller] -= 1
-            if not self._callers[caller]:
-                del self._callers[caller]
 
 
 in_hand = InHand()

@@ -139,7 +139,7 @@ def test_a_caller_has_only_so_many_calls_under_way_by_every_door(
 
     assert outcome.ok and all(other.ok for other in others)
     assert call(principal, "system.time").ok
-    assert not under_way._callers
+    assert not under_way._places
 
 
 def test_a_call_that_a_tool_makes_stands_in_its_callers_place(principal: Principal, settings: Any) -> None:

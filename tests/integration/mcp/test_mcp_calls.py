@@ -200,7 +200,7 @@ def test_one_caller_runs_only_so_many_at_once(
             async with anyio.create_task_group() as group:
                 for _ in range(2):
                     group.start_soon(talking.call_tool, "mcpprobe.waits", {})
-                while sum(in_hand._callers.values()) < 2:
+                while len(in_hand._places) < 2:
                     await anyio.sleep(0.01)
                 refused = failure_of(await talking.call_tool("mcpprobe.reports", {}))
                 others = await other.call_tool("mcpprobe.reports", {})
@@ -211,7 +211,7 @@ def test_one_caller_runs_only_so_many_at_once(
 
     assert (refused["code"], refused["retry_after_s"]) == ("too_many_calls", 1)
     assert not others_failed
-    wait_for(lambda: not in_hand._callers, limit_s=5, what="the end of all calls")
+    wait_for(lambda: not in_hand._places, limit_s=5, what="the end of all calls")
     assert sorted(statuses(principal)) == ["cancelled", "cancelled", "succeeded"]  # that of the other
 
 
