@@ -11,6 +11,7 @@ from django.core import signing
 from kernel.errors import BadRequestError
 
 LIMIT_DEFAULT, LIMIT_MAX = 25, 50
+NOT_OURS = "page_token is not one that this list gave you. Start again without it."
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def parse_limit(raw: str | None) -> int:
 def encode_cursor(cursor: Cursor, *, scope: str) -> str:
     """An opaque token; ``scope`` names tenant, caller, route and filters and must be the same when it comes back."""
     text = json.dumps([cursor.created_at.isoformat(), str(cursor.id), cursor.offset])
-    return signing.Signer(salt=f"page:{scope}").sign_object(text)
+    return signed(text, scope=scope)
 
 
 def decode_cursor(token: str | None, *, scope: str) -> Cursor | None:
@@ -42,12 +43,23 @@ def decode_cursor(token: str | None, *, scope: str) -> Cursor | None:
     if not token:
         return None
     try:
-        created_at, row_id, offset = json.loads(signing.Signer(salt=f"page:{scope}").unsign_object(token[:1000]))
+        created_at, row_id, offset = json.loads(unsigned(token, scope=scope))
         return Cursor(datetime.fromisoformat(created_at), UUID(row_id), int(offset))
+    except (ValueError, TypeError) as error:
+        raise BadRequestError(NOT_OURS, code="invalid_cursor") from error
+
+
+def signed(value: Any, *, scope: str) -> str:
+    """A JSON value as an opaque token, for lists that are not in order of their rows' creation."""
+    return signing.Signer(salt=f"page:{scope}").sign_object(value)
+
+
+def unsigned(token: str, *, scope: str) -> Any:
+    """The value of a token; BadRequestError when it was edited or belongs elsewhere."""
+    try:
+        return signing.Signer(salt=f"page:{scope}").unsign_object(token[:1000])
     except (signing.BadSignature, ValueError, TypeError) as error:
-        raise BadRequestError(
-            "page_token is not one that this list gave you. Start again without it.", code="invalid_cursor"
-        ) from error
+        raise BadRequestError(NOT_OURS, code="invalid_cursor") from error
 
 
 def page(items: list[dict[str, Any]], *, total: int, limit: int, offset: int, token: str | None) -> dict[str, Any]:
