@@ -21,7 +21,7 @@ from kernel.web import uploads
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, refuse_unknown
-from kernel.web.schema import json_response
+from kernel.web.schema import json_if_changed, json_response
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 CHUNK_BYTES = 256 * 1024
@@ -100,9 +100,7 @@ class FileDetail(ApiView):
         refuse_unknown(request)
         file = selectors.get_file(principal_of(request), schemas.parse_file_id(file_id))
         headers = {"ETag": schemas.file_etag(file), **PRIVATE}
-        if not_modified(request, schemas.file_etag(file)):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(schemas.file_out(file), headers=headers)
+        return json_if_changed(request, lambda: schemas.file_out(file), headers)
 
     @extend_schema(operation_id="delete_file", summary="Delete a file", responses={204: None}, tags=["files"])
     def delete(self, request: Request, file_id: str) -> HttpResponse:

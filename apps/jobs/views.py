@@ -17,9 +17,8 @@ from apps.jobs.types import JOB_TYPES
 from kernel import pagination
 from kernel.errors import BadRequestError
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import refuse_unknown
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe for 24 h."
@@ -163,11 +162,12 @@ class JobDetail(ApiView):
     @extend_schema(operation_id="get_job", summary="Read a job", responses={200: schemas.JobOut, 304: None})
     def get(self, request: Request, job_id: str) -> HttpResponse:
         job = selectors.get_job(principal_of(request), parse_id(job_id))
-        etag = schemas.job_etag(job)
-        headers = {"ETag": etag, "Cache-Control": "private, max-age=15", "Vary": "Authorization, X-Tenant-Id"}
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(schemas.job_out(job), headers=headers)
+        headers = {
+            "ETag": schemas.job_etag(job),
+            "Cache-Control": "private, max-age=15",
+            "Vary": "Authorization, X-Tenant-Id",
+        }
+        return json_if_changed(request, lambda: schemas.job_out(job), headers)
 
     @extend_schema(
         operation_id="cancel_job",

@@ -15,9 +15,8 @@ from apps.llm.requests import READ
 from kernel.clock import now
 from kernel.errors import BadRequestError, ForbiddenError, NotFoundError
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, flag, moment, refuse_unknown, whole_number
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 USAGE_DAYS = 30
 SCOPE_HEADER = OpenApiParameter(
@@ -48,9 +47,7 @@ class Defaults(ApiView):
         instance, scope = found
         etag = answer_schemas.default_etag(instance, scope)
         headers = {**READ, "ETag": etag, "X-Default-Scope": scope}
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(answer_schemas.default_out(instance, scope), headers=headers)
+        return json_if_changed(request, lambda: answer_schemas.default_out(instance, scope), headers)
 
     @extend_schema(
         operation_id="change_default_model",

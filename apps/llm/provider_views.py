@@ -14,9 +14,8 @@ from apps.llm.registry import providers, trials
 from apps.llm.requests import IF_MATCH, READ, owner_of
 from apps.llm.schemas import parse_id
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, refuse_unknown, version_meant
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 
 class ProviderAll(ApiView):
@@ -82,9 +81,7 @@ class ProviderDetail(ApiView):
         refuse_unknown(request)
         row = seen_provider(request, provider_id)
         headers = {**READ, "ETag": etag_of(row)}
-        if not_modified(request, etag_of(row)):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(shown(request, row), headers=headers)
+        return json_if_changed(request, lambda: shown(request, row), headers)
 
     @extend_schema(
         operation_id="change_model_provider",

@@ -19,7 +19,7 @@ from kernel.payloads import unstorable
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified, strong_etag
 from kernel.web.parameters import NO_STORE, flag, refuse_unknown, version_meant, whole_number
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 FILTERS = frozenset({"tenant_id", "provider_id", "loaded", "enabled", "page_size", "page_token"})
 PAGE_SIZE, PAGE_SIZE_MAX = 100, 1000
@@ -115,10 +115,8 @@ class InstanceDetail(ApiView):
     def get(self, request: Request, instance_id: str) -> HttpResponse:
         refuse_unknown(request)
         row = _seen(request, instance_id)
-        etag = schemas.instance_etag(row)
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers={**READ, "ETag": etag})
-        return json_response(schemas.instance_out(row), headers={**READ, "ETag": etag})
+        headers = {**READ, "ETag": schemas.instance_etag(row)}
+        return json_if_changed(request, lambda: schemas.instance_out(row), headers)
 
     @extend_schema(
         operation_id="change_model_instance",

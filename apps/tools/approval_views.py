@@ -12,9 +12,9 @@ from apps.tools.selectors import EXPIRED
 from apps.tools.shown import approval_out, approval_summary
 from kernel import pagination
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified, strong_etag
+from kernel.web.etag import strong_etag
 from kernel.web.parameters import NO_STORE, refuse_unknown
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 STATUSES = (*APPROVAL_STATUSES, EXPIRED)
 READ = {"Cache-Control": "private, no-cache", "Vary": VARY}
@@ -61,9 +61,7 @@ class ApprovalDetail(ApiView):
         row = selectors.get_approval(principal_of(request), parse_id(approval_id, "approval"))
         shown = approval_out(row)
         headers = {**READ, "ETag": strong_etag("approval", row.id, shown["status"], shown["description"])}
-        if not_modified(request, headers["ETag"]):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(shown, headers=headers)
+        return json_if_changed(request, lambda: shown, headers)
 
     @extend_schema(
         operation_id="decide_tool_approval",

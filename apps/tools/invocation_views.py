@@ -20,9 +20,9 @@ from kernel import pagination
 from kernel.errors import ForbiddenError
 from kernel.request_context import current
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified, strong_etag
+from kernel.web.etag import strong_etag
 from kernel.web.parameters import NO_STORE, moment, refuse_unknown
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat of this tool's call safe."
@@ -142,10 +142,7 @@ class InvocationDetail(ApiView):
         row = selectors.get_invocation(principal, name, parse_id(invocation_id, "invocation"))
         shown = invocation_out(row, selectors.withheld(principal, row))
         seen = strong_etag("invocation", row.id, shown["status"], shown["finished_at"], shown["withheld"])
-        headers = {**READ, "ETag": seen}
-        if not_modified(request, headers["ETag"]):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(shown, headers=headers)
+        return json_if_changed(request, lambda: shown, {**READ, "ETag": seen})
 
 
 def _list(request: Request, tool: str | None) -> HttpResponse:

@@ -12,9 +12,8 @@ from apps.agents.definitions import services as agent_services
 from apps.identity.permissions import principal_of
 from kernel import pagination
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, flag, refuse_unknown, version_meant
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 READ = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="ETag of the version meant.")
@@ -88,10 +87,8 @@ class AgentDetail(ApiView):
     def get(self, request: Request, name: str) -> HttpResponse:
         refuse_unknown(request)
         found = agent_selectors.find_agent(principal_of(request).tenant_id, name)
-        etag = schemas.agent_etag(found.agent)
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers={**READ, "ETag": etag})
-        return json_response(schemas.agent_out(found), headers={**READ, "ETag": etag})
+        headers = {**READ, "ETag": schemas.agent_etag(found.agent)}
+        return json_if_changed(request, lambda: schemas.agent_out(found), headers)
 
     @extend_schema(
         operation_id="change_agent",

@@ -24,9 +24,8 @@ from kernel.errors import BadRequestError, ForbiddenError, ValidationError
 from kernel.payloads import unstorable
 from kernel.request_context import current
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, flag, moment, refuse_unknown
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe for 24 h."
@@ -174,11 +173,8 @@ class RunDetail(ApiView):
     def get(self, request: Request, run_id: str) -> HttpResponse:
         refuse_unknown(request)
         run = _run(request, run_id)
-        etag = run_shown.run_etag(run)
-        headers = {**PRIVATE, "ETag": etag}
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(run_shown.run_out(run, run_selectors.list_steps(run)), headers=headers)
+        headers = {**PRIVATE, "ETag": run_shown.run_etag(run)}
+        return json_if_changed(request, lambda: run_shown.run_out(run, run_selectors.list_steps(run)), headers)
 
     @extend_schema(
         operation_id="cancel_agent_run",

@@ -16,9 +16,8 @@ from kernel import pagination
 from kernel.errors import BadRequestError, ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
-from kernel.web.etag import not_modified
 from kernel.web.parameters import NO_STORE, refuse_unknown, version_meant
-from kernel.web.schema import json_response, parse_body
+from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe.")
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="ETag of the version meant.")
@@ -121,9 +120,7 @@ class SessionDetail(ApiView):
         document = selectors.session_document(principal_of(request), parse_id(session_id))
         etag = schemas.session_etag(document)
         headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Authorization"}
-        if not_modified(request, etag):
-            return HttpResponse(status=304, headers=headers)
-        return json_response(schemas.session_out(document), headers=headers)
+        return json_if_changed(request, lambda: schemas.session_out(document), headers)
 
     @extend_schema(
         operation_id="change_session",
