@@ -1,11 +1,11 @@
 """Filters of lists: each a query parameter of its own with values of its own, so that no look-up can be smuggled in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import TextFilter
 
@@ -36,6 +36,29 @@ def one_of(
             return queryset.filter(**{column or parameter: [value] if as_list else meant})
 
     return Choice
+
+
+def narrowed_to(
+    parameter: str, shown_as: str, meanings: Mapping[str, Q], without: Q | None = None
+) -> type[SimpleListFilter]:
+    """A choice of words, each of which means rows like these; ``without``: what no choice means, else all."""
+
+    class Narrowed(SimpleListFilter):
+        parameter_name = parameter
+        title = shown_as
+
+        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+            return [(word, word) for word in meanings]
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            word = self.value()
+            if word is None:
+                return queryset if without is None else queryset.filter(without)
+            if word not in meanings:
+                raise IncorrectLookupParameters
+            return queryset.filter(meanings[word])
+
+    return Narrowed
 
 
 def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:

@@ -8,6 +8,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Count, F, Q, QuerySet
 from django.http import HttpRequest
 
+from apps.backoffice import filters
 from apps.backoffice.reading import alias_for
 from apps.backoffice.rights import staff_of
 from apps.backoffice.scoped_admin import BoundedList
@@ -15,28 +16,20 @@ from apps.tools.models import RUNNING, SUCCEEDED, ToolInvocation, ToolPolicy
 from kernel.clock import now
 
 WINDOW = timedelta(hours=24)
-STATES = ("on", "off", "waiting", "gone")
-
-
-class StateFilter(SimpleListFilter):
-    """How it stands for all tenants. Without a choice: all that some code declares."""
-
-    parameter_name = "state"
-    title = "state"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state, state) for state in STATES]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        state = self.value()
-        if state not in (None, *STATES):
-            raise IncorrectLookupParameters
-        if state == "gone":
-            return queryset.filter(is_declared=False)
-        there, approved = queryset.filter(is_declared=True), Q(approved_fingerprint=F("fingerprint"))
-        if state == "waiting":
-            return there.exclude(approved)
-        return there if state is None else there.filter(approved, enabled=state == "on")
+THERE = Q(is_declared=True)
+APPROVED = THERE & Q(approved_fingerprint=F("fingerprint"))
+# How it stands for all tenants. Without a choice: all that some code declares.
+StateFilter = filters.narrowed_to(
+    "state",
+    "state",
+    {
+        "on": APPROVED & Q(enabled=True),
+        "off": APPROVED & Q(enabled=False),
+        "waiting": THERE & ~Q(approved_fingerprint=F("fingerprint")),
+        "gone": Q(is_declared=False),
+    },
+    without=THERE,
+)
 
 
 class CategoryFilter(SimpleListFilter):
