@@ -7,7 +7,6 @@ from uuid import UUID
 
 from apps.identity.principal import Principal
 from apps.tools.context import Door, Report, never, nobody
-from apps.tools.spec import ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +16,7 @@ class Call:
     ``tainted``: the wish may come from data (an earlier tool's output, the graph), not from the person: what writes
     needs an approval. ``idempotency_key``: a repeat with the same key and arguments gets the first one's outcome.
     ``supersedes``: the caller knows that nobody else carries out a call with this key any more (it holds a lease), so
-    one that never ended is carried out again. ``charge``: called once before the tool runs; raises when there is no
-    budget for it.
+    one that never ended is carried out again.
     """
 
     principal: Principal
@@ -33,7 +31,6 @@ class Call:
     run_id: UUID | None = None
     session_id: UUID | None = None
     job_id: UUID | None = None
-    charge: Callable[[ToolSpec], None] | None = field(default=None, repr=False)
     cancelled: Callable[[], bool] = field(default=never, repr=False)
     report: Report = field(default=nobody, repr=False)
 

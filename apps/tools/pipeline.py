@@ -1,7 +1,8 @@
 """The one way to call a tool, whatever the door (SPEC 8 step 2), always in this order:
 
-    resolve -> schema -> policy -> budget and approval -> execute -> output -> audit and metrics
+    resolve -> schema -> policy -> approval -> execute -> output -> audit and metrics
 
+The budget of an agent's run is looked at before all of it (apps/agents/thinking/calls.py): a refused call counts, too.
 `invoke` raises for what was refused before the tool ran, and returns an Outcome for what ran, well or not.
 """
 
@@ -37,8 +38,8 @@ OUTPUT_BYTES = 256 * 1024  # of one answer
 
 
 def invoke(call: Call) -> Outcome:
-    """Call a tool. NotFoundError, ValidationError, ForbiddenError, RateLimitedError, ApprovalRequired and whatever
-    ``call.charge`` raises: it was refused, and has not run."""
+    """Call a tool. NotFoundError, ValidationError, ForbiddenError, RateLimitedError, ApprovalRequired: it was refused,
+    and has not run."""
     with ExitStack() as held:
         with _refusals_noted(call):
             held.enter_context(under_way.place(call))
@@ -78,7 +79,7 @@ def admit(call: Call) -> tuple[Effective, ToolInput]:
 
 def admit_for_later(call: Call) -> Effective:
     """Every stage before `execute`, for a call that a job will make: raises what `invoke` would raise, waits for a
-    person where it would, and spends neither budget nor approval. The job's own call is not counted once more."""
+    person where it would, and spends no approval. The job's own call is not counted once more."""
     tool, given = admit(call)
     arguments = given.model_dump(mode="json", exclude_unset=True)
     if awaits(call, tool, arguments):
@@ -118,10 +119,8 @@ def validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
 
 
 def _gate(call: Call, tool: Effective, arguments: dict[str, Any], digest: str) -> UUID | None:
-    """Budget, then approval: the id of the approval that was spent for it, None where none is needed."""
+    """The id of the approval that was spent for it, None where none is needed."""
     with _refusals_noted(call):
-        if call.charge is not None:
-            call.charge(tool.spec)
         if not policy.needs_approval(call, tool):
             return None
         spent = records.find_spent_approval(call, tool, digest)
