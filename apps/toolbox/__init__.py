@@ -1,1 +1,4 @@
-"""The tools, one file for each category. Nobody imports them by name: apps/tools/registry.py hands them out."""
+"""The tools: every module here declares some, a category or a part of a large one; parts/ is what they share.
+
+Nobody imports them by name: apps/tools/registry.py hands them out.
+"""

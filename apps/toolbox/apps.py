@@ -15,7 +15,7 @@ class ToolboxConfig(AppConfig):
         DECLARED.filled_by(self.declare)
 
     def declare(self) -> None:
-        """Import every module of the toolbox, in order of name."""
+        """Import every module of the toolbox, in order of name; what its packages hold are no tools."""
         package = import_module(self.name)
-        for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__)):
+        for module in sorted(found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg):
             import_module(f"{self.name}.{module}")

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from apps.toolbox import catalogued
-from apps.toolbox.catalogued import Entry, Kind
+from apps.toolbox.parts import catalogued
+from apps.toolbox.parts.catalogued import Entry, Kind
 from apps.tools import registry
 from apps.tools.context import ToolContext
 from apps.tools.registry import Effective

@@ -18,10 +18,10 @@ from apps.graph.schema import KINDS
 from apps.graph.transfer.choice import FORMATS
 from apps.graph.transfer.sections import section_of
 from apps.identity import rbac
-from apps.toolbox import transfers
 from apps.toolbox.etl import AN_HOUR_S
-from apps.toolbox.moments import Moment
-from apps.toolbox.transfers import MEDIA_TYPES, FileOut
+from apps.toolbox.parts import transfers
+from apps.toolbox.parts.moments import Moment
+from apps.toolbox.parts.transfers import MEDIA_TYPES, FileOut
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool

@@ -7,7 +7,7 @@ from pydantic import Field, JsonValue, StringConstraints
 
 from apps.ops import reports
 from apps.ops.models import ErrorReport
-from apps.toolbox.moments import Moment
+from apps.toolbox.parts.moments import Moment
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import Rate, ToolInput, ToolOutput, tool

@@ -11,8 +11,8 @@ from apps.files.models import File
 from apps.files.services import Draft
 from apps.files.tables import MEDIA_TYPES, RowError, TableError, TableFormat, Writer, rows
 from apps.files.transforms import AnyOperation, through
-from apps.toolbox import transfers
-from apps.toolbox.transfers import BAD_SHOWN, RIGHTS, BadLine, FileOut, GraphFormat, Import, ImportOut
+from apps.toolbox.parts import transfers
+from apps.toolbox.parts.transfers import BAD_SHOWN, RIGHTS, BadLine, FileOut, GraphFormat, Import, ImportOut
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool

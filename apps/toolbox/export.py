@@ -24,8 +24,8 @@ from apps.graph.transfer.choice import FORMATS
 from apps.graph.transfer.reading import pages
 from apps.graph.transfer.sections import BY_NAME
 from apps.tenancy import hiding
-from apps.toolbox import transfers
-from apps.toolbox.transfers import MEDIA_TYPES, FileOut
+from apps.toolbox.parts import transfers
+from apps.toolbox.parts.transfers import MEDIA_TYPES, FileOut
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool

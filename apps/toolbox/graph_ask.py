@@ -11,7 +11,7 @@ from apps.graph.drawing import tables
 from apps.graph.gate.limits import DEFAULTS
 from apps.graph.gate.verdict import GateRefusal, Passed
 from apps.toolbox.graph import CYPHER, QUESTION_MAX_CHARS, READ, ParametersIn, answering, understood
-from apps.toolbox.graph_findings import ValidationOut, require_own, validation_of
+from apps.toolbox.parts.graph_findings import ValidationOut, require_own, validation_of
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolOutput, tool

@@ -5,9 +5,9 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from apps.toolbox import transfers
 from apps.toolbox.etl import AN_HOUR_S, COLUMNS, FILE_ID
-from apps.toolbox.transfers import RIGHTS, FileOut, Import, ImportOut
+from apps.toolbox.parts import transfers
+from apps.toolbox.parts.transfers import RIGHTS, FileOut, Import, ImportOut
 from apps.tools.context import ToolContext
 from apps.tools.spec import ToolInput, ToolOutput, tool
 

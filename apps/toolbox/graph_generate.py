@@ -9,7 +9,7 @@ from apps.graph.gate.limits import DEFAULTS
 from apps.graph.gate.verdict import GateRefusal, Passed
 from apps.toolbox.graph import CYPHER, QUESTION_MAX_CHARS, READ, ParametersIn, understood
 from apps.toolbox.graph_ask import ASKING_S, behalf_of, inspected
-from apps.toolbox.graph_findings import ValidationOut, validation_of
+from apps.toolbox.parts.graph_findings import ValidationOut, validation_of
 from apps.tools.context import ToolContext
 from apps.tools.spec import ToolOutput, tool
 

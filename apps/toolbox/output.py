@@ -9,9 +9,9 @@ from apps.identity import rbac
 from apps.llm import defaults, gateway
 from apps.llm.errors import CompletionCancelled, CompletionError
 from apps.llm.types import CompletionRequest, CompletionResult, Message
-from apps.toolbox import condensing, templating
 from apps.toolbox.model import is_over, stopping
-from apps.toolbox.templating import TemplateFault
+from apps.toolbox.parts import condensing, templating
+from apps.toolbox.parts.templating import TemplateFault
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import Rate, ToolInput, ToolOutput, tool

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from apps.audit import trail
 from apps.audit.models import AuditLog
 from apps.audit.selectors import Chain, Filters
-from apps.toolbox.moments import Moment
+from apps.toolbox.parts.moments import Moment
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool

@@ -19,9 +19,9 @@ from apps.graph import switch
 from apps.graph.transfer.choice import FORMATS
 from apps.graph.transfer.importing import Findings, import_graph
 from apps.graph.transfer.pruning import prune
-from apps.toolbox import transfers
 from apps.toolbox.etl import AN_HOUR_S
-from apps.toolbox.transfers import RIGHTS
+from apps.toolbox.parts import transfers
+from apps.toolbox.parts.transfers import RIGHTS
 from apps.tools.context import ToolContext
 from apps.tools.errors import ToolFailed
 from apps.tools.spec import ToolInput, ToolOutput, tool

@@ -130,3 +130,17 @@ def test_reference_pages_are_what_the_code_says(name):
     page = ROOT / "docs" / "reference" / name
 
     assert page.read_text() == reference.PAGES[name](), "run `make docs`"
+
+
+def test_every_module_of_the_toolbox_declares_tools_and_none_of_its_parts_does():
+    declares = {
+        name: "tool" in {getattr(getattr(mark, "func", None), "id", "") for mark in marks_of(tree)}
+        for name, tree in modules().items()
+        if name.startswith("apps/toolbox/") and not name.endswith(("/__init__.py", "/apps.py"))
+    }
+
+    assert {name for name, does in declares.items() if does == name.startswith("apps/toolbox/parts/")} == set()
+
+
+def marks_of(tree: ast.Module) -> list[ast.expr]:
+    return [mark for node in tree.body if isinstance(node, ast.FunctionDef) for mark in node.decorator_list]

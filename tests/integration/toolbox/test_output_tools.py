@@ -11,8 +11,8 @@ import pytest
 from apps.identity.principal import Principal
 from apps.llm.registry import model_defaults
 from apps.tenancy.models import Tenant
-from apps.toolbox import condensing, templating
-from apps.toolbox.templating import TemplateFault
+from apps.toolbox.parts import condensing, templating
+from apps.toolbox.parts.templating import TemplateFault
 from devkit.llm_stub import Stub, running_stub
 from kernel.errors import ForbiddenError, ValidationError
 from tests.factories import make_principal

@@ -1,4 +1,4 @@
-"""The entries of the catalogue that catalog.* shows, and how well one fits a query. Declares no tool."""
+"""The entries of the catalogue that catalog.* shows, and how well one fits a query."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

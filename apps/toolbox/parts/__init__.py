@@ -1,0 +1,1 @@
+"""What several tools are made of. Nothing here is a tool."""
