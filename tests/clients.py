@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 
 T = TypeVar("T")
+PATIENCE_S = 60.0  # for what surely comes: only a test that fails waits so long, so it is more than any machine needs
 
 
 def free_port() -> int:
@@ -24,7 +25,7 @@ def free_port() -> int:
             return int(probe.getsockname()[1])
 
 
-def wait_for(look: Callable[[], T], *, limit_s: float, what: str, every_s: float = 0.02) -> T:
+def wait_for(look: Callable[[], T], *, limit_s: float = PATIENCE_S, what: str, every_s: float = 0.02) -> T:
     """What ``look`` returns once it is true; AssertionError naming ``what`` after the limit."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -56,7 +57,9 @@ class Api:
         self.base_url = base_url
         self.token = token
 
-    def request(self, method: str, path: str, body: Any = None, timeout_s: float = 10.0, **headers: str) -> Answer:
+    def request(
+        self, method: str, path: str, body: Any = None, timeout_s: float = PATIENCE_S, **headers: str
+    ) -> Answer:
         """``headers``: ``Idempotency_Key="k"`` sends Idempotency-Key. ``body``: bytes as they are, else as JSON."""
         data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -96,7 +99,7 @@ class Api:
         assert answer.status == 200, answer.body
         return dict(answer.json)
 
-    def wait_until(self, job_id: str, *statuses: str, limit_s: float = 15.0) -> dict[str, Any]:
+    def wait_until(self, job_id: str, *statuses: str, limit_s: float = PATIENCE_S) -> dict[str, Any]:
         """The job once it has one of these statuses."""
         return wait_for(
             lambda: (job := self.job(job_id)) and job["status"] in statuses and job,
@@ -104,7 +107,7 @@ class Api:
             what=f"job {job_id} becoming {' or '.join(statuses)}",
         )
 
-    def events(self, job_id: str, after: int | None = None, timeout_s: float = 30.0) -> Iterator["SseEvent"]:
+    def events(self, job_id: str, after: int | None = None, timeout_s: float = PATIENCE_S) -> Iterator["SseEvent"]:
         """The job's stream, event by event, to its end."""
         headers = {"Authorization": f"Bearer {self.token}", "Accept": "text/event-stream"}
         if after is not None:

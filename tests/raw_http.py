@@ -5,11 +5,13 @@ import socket
 import time
 from urllib.parse import urlsplit
 
+from tests.clients import PATIENCE_S
+
 
 class RawConnection:
     """One TCP connection to the server at ``base_url``."""
 
-    def __init__(self, base_url: str, timeout_s: float = 10.0) -> None:
+    def __init__(self, base_url: str, timeout_s: float = PATIENCE_S) -> None:
         parts = urlsplit(base_url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=timeout_s)
         self.received = b""
@@ -23,7 +25,7 @@ class RawConnection:
     def send(self, data: bytes) -> None:
         self.socket.sendall(data)
 
-    def read_to_end(self, limit_s: float = 10.0) -> bytes:
+    def read_to_end(self, limit_s: float = PATIENCE_S) -> bytes:
         """Everything until the server closes; what came if it does not within the limit."""
         deadline = time.monotonic() + limit_s
         while (left := deadline - time.monotonic()) > 0:

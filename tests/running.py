@@ -22,7 +22,7 @@ def api_url(spawn: Callable[..., Any]) -> str:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web")
-    wait_for(lambda: process.poll() is not None or is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: process.poll() is not None or is_up(url), what="the API server answering")
     assert process.poll() is None, "the API server ended; see web.log"
     return url
 
@@ -41,7 +41,7 @@ def worker(spawn: Callable[..., Any], api_url: str, worker_metrics_port: int) ->
         name="worker", AGENTIC_METRICS_PORT=str(worker_metrics_port),
     )  # fmt: skip
     heartbeats = WorkerHeartbeat.objects.filter(worker__startswith="shared@test")
-    wait_for(heartbeats.exists, limit_s=30, what="the worker's heartbeat")
+    wait_for(heartbeats.exists, what="the worker's heartbeat")
     return process
 
 

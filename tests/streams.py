@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.clients import Api, SseEvent, parse_sse
+from tests.clients import PATIENCE_S, Api, SseEvent, parse_sse
 
 
 class Stream:
@@ -18,7 +18,7 @@ class Stream:
         query: str = "",
         *,
         of: str = "jobs",
-        timeout_s: float = 10.0,
+        timeout_s: float = PATIENCE_S,
         after: int | None = None,
         **headers: str,
     ) -> None:

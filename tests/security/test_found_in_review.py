@@ -117,7 +117,7 @@ def test_a_row_cannot_be_planted_before_the_first(admin: Api, tenant: Any, admin
     admin.get(f"/v1/jobs?{'x' * 10}=1")
     Api(admin.base_url, make_token(tenant, role="viewer")).post("/v1/jobs", {"type": "test"})
     rows = AuditLog._base_manager.using(engine_db.ALIAS).filter(tenant_id=tenant.id)
-    wait_for(rows.exists, limit_s=5, what="the refusal in the chain")
+    wait_for(rows.exists, what="the refusal in the chain")
 
     with psycopg.connect(admin_url) as superuser:
         superuser.execute("SET session_replication_role = replica")

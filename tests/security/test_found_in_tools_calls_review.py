@@ -27,6 +27,7 @@ from apps.tools.spec import DECLARED, ToolInput, ToolOutput, tool
 from kernel.clock import now
 from kernel.errors import ConflictError, ForbiddenError, RateLimitedError, ValidationError
 from kernel.tenant_context import tenant_scope
+from tests.clients import PATIENCE_S
 from tests.factories import make_principal, make_token
 from tests.tool_calls import call, result
 
@@ -127,7 +128,7 @@ def test_a_caller_has_only_so_many_calls_under_way_by_every_door(
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(call, principal, "reviewed.waits")
         try:
-            assert ARRIVED.wait(10)
+            assert ARRIVED.wait(PATIENCE_S)
             for door in ("rest", "mcp"):
                 with pytest.raises(RateLimitedError) as refused:
                     call(principal, "system.time", door=door)
@@ -135,7 +136,7 @@ def test_a_caller_has_only_so_many_calls_under_way_by_every_door(
             others = [call(curator, "system.time"), call(principal, "system.time", door="agent")]
         finally:
             RELEASE.set()
-        outcome = first.result(10)
+        outcome = first.result(PATIENCE_S)
 
     assert outcome.ok and all(other.ok for other in others)
     assert call(principal, "system.time").ok

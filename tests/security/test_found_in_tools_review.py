@@ -22,7 +22,7 @@ from apps.toolbox import etl
 from kernel import csv_records
 from kernel.errors import RequestTimeoutError
 from kernel.tenant_context import tenant_scope
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.factories import make_principal, make_token
 from tests.integration.toolbox.moving import GENES, content_of, sent
 from tests.tool_calls import call, result
@@ -320,9 +320,9 @@ def test_one_callers_uploads_that_never_end_keep_nobody_else_out(api_url: str, t
 
     with ExitStack() as stack:
         for _ in range(4):
-            client = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=5))
+            client = stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S))
             client.sendall(head.encode())
-        wait_for(lambda: len(list(home.glob("*.part"))) == 4, limit_s=5, what="four on their way")
+        wait_for(lambda: len(list(home.glob("*.part"))) == 4, what="four on their way")
         fifth = slow.request("POST", "/v1/files", b"a", Content_Type="text/csv")
         others = other.request("POST", "/v1/files", b"a", Content_Type="text/csv")
 
@@ -330,7 +330,6 @@ def test_one_callers_uploads_that_never_end_keep_nobody_else_out(api_url: str, t
     assert others.status == 201
     wait_for(
         lambda: slow.request("POST", "/v1/files", b"a", Content_Type="text/csv").status == 201,
-        limit_s=5,
         what="places given back",
     )
 

@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from kernel import logs
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.factories import make_tenant, make_token
 from tests.raw_http import RawConnection, statuses
 
@@ -25,10 +25,10 @@ def attacked_url(spawn: Callable[..., Any]) -> Iterator[str]:
         "config.serve", "--port", str(port), name="web-attacked-http",
         AGENTIC_CORS_ORIGINS=PANEL, AGENTIC_CORS_CREDENTIALS="true", AGENTIC_LOG_FORMAT="json",
     )  # fmt: skip
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_a_running_server_writes_one_line_of_json_whatever_it_is_sent(victim: Ap
     victim.get(path + "x" * 20_000)
 
     log = home / "web-attacked-http.log"
-    lines = wait_for(lambda: log.read_bytes().splitlines(), limit_s=5, what="lines")
+    lines = wait_for(lambda: log.read_bytes().splitlines(), what="lines")
     for line in lines:
         assert len(line) <= 16 * 1024
         assert b"\x1b" not in line

@@ -20,9 +20,7 @@ def plain(api: Api, tenant: Any) -> Iterator[Api]:
     """A caller whose tenant has answers as they are."""
     change_tenant(tenant.id, {"settings": {"pii_mode": "off"}}, by=None)
     job_id = api.submit("test", {"note": "ada@example.com"})
-    wait_for(
-        lambda: api.job(job_id)["payload"] == {"note": "ada@example.com"}, limit_s=3, what="the mode being believed"
-    )
+    wait_for(lambda: api.job(job_id)["payload"] == {"note": "ada@example.com"}, what="the mode being believed")
     yield api
 
 

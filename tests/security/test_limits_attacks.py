@@ -15,7 +15,7 @@ from django.test import RequestFactory
 
 from apps.edge.rate_limit import RateLimit
 from apps.tenancy.services import create_tenant
-from tests.clients import Answer, Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Answer, Api, free_port, is_up, wait_for
 from tests.factories import make_principal, make_token
 
 ADDRESS = 15  # the platform's 300, times 0.05
@@ -26,10 +26,10 @@ def limited_url(spawn: Callable[..., Any]) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web-attacked", AGENTIC_RATE_LIMIT_FACTOR="0.05")
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_random_paths_at_the_server_make_no_keys(limited_url: str, rdb: redis.Re
     token = make_token(own_tenant(10_000))
     Api(limited_url, token).get("/v1/warm-up")
     before = set(rdb.scan_iter("ratelimit:*"))
-    connection = http.client.HTTPConnection(limited_url.removeprefix("http://"), timeout=30)
+    connection = http.client.HTTPConnection(limited_url.removeprefix("http://"), timeout=PATIENCE_S)
     seen = set()
 
     for _ in range(500):  # well within what a tenant may do on one route here

@@ -12,7 +12,7 @@ from apps.audit.models import PLATFORM_CHAIN
 from apps.identity.access import PUBLIC, ROUTES, SIGNED_IN
 from apps.identity.rbac import MATRIX
 from apps.tenancy.models import Tenant
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.factories import make_token
 from tests.raw_http import RawConnection, statuses
 
@@ -42,10 +42,10 @@ def like_production(spawn: Callable[..., Any]) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web-private-metrics", AGENTIC_METRICS_PUBLIC="false")
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 def status_of(base_url: str, target: str, token: str | None) -> int:
@@ -119,7 +119,6 @@ def test_every_refusal_leaves_a_row_that_can_be_found_by_its_correlation_id(
         find = "SELECT action, tenant_id, outcome, details ->> 'route' FROM audit_logs WHERE correlation_id = ANY(%s)"
         rows = wait_for(
             lambda: len(found := superuser.execute(f"{find} ORDER BY action", [ids]).fetchall()) == 2 and found,
-            limit_s=5,
             what="the audit rows",
         )
 

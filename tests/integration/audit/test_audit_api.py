@@ -175,7 +175,7 @@ def test_administrators_of_the_platform_read_any_chain_and_the_tenant_sees_that(
     assert (unknown.status, unknown.json["code"]) == (404, "tenant_not_found")
     looks = wait_for(
         lambda: [item for item in auditor.get(f"{AUDIT}?action=audit.*").json["items"] if item["actor"] == "root"],
-        limit_s=3, what="the look showing in the tenant's chain",
+        what="the look showing in the tenant's chain",
     )  # fmt: skip
     assert looks[0]["actor_tenant_id"] not in (None, str(tenant.id))
 
@@ -307,7 +307,7 @@ def test_failed_sign_ins_and_refused_clients_are_in_the_platforms_chain(
         platform = AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=PLATFORM_CHAIN)
         return list(platform.filter(resource_id__in=[user.username, "no-such-client"]).order_by("seq"))
 
-    found = wait_for(lambda: len(rows := seen()) == 2 and rows, limit_s=3, what="both rows")
+    found = wait_for(lambda: len(rows := seen()) == 2 and rows, what="both rows")
     assert {row.action for row in found} == {"auth.login_failed", "auth.token_refused"}
     assert all(row.outcome == "denied" and row.correlation_id and row.client_ip for row in found)
     with tenant_scope(user.tenant_id):

@@ -20,6 +20,7 @@ from apps.audit.writer import Writer, writer
 from kernel import engine_db
 from kernel.request_context import RequestContext, request_context
 from kernel.tenant_context import tenant_scope
+from tests.clients import PATIENCE_S
 from tests.factories import make_tenant
 from tests.integration.audit.chains import ROOT, rows_of
 
@@ -176,7 +177,7 @@ def test_notes_are_held_while_the_database_is_away_and_say_when_they_were_made(
     noted.noted_at_s = 1e-9
     mine.put(noted)
 
-    assert refused.wait(5)
+    assert refused.wait(PATIENCE_S)
     assert mine.flush(5)
     [stored] = rows_of(bare.id)
     assert "noted_at" in stored.details
@@ -189,13 +190,13 @@ def test_what_does_not_fit_is_counted_and_the_count_is_a_row(bare: Any, monkeypa
 
     def slow(name: str, **options: Any) -> Any:
         asked.set()
-        assert may_connect.wait(10)
+        assert may_connect.wait(PATIENCE_S)
         return real(name, **options)
 
     monkeypatch.setattr(engine_db, "connect", slow)
     before = _dropped_rows()
     mine.put(row(bare.id, "kept.in-hand"))
-    assert asked.wait(5)
+    assert asked.wait(PATIENCE_S)
     for number in range(5):
         mine.put(row(bare.id, f"queued.{number}"))
     may_connect.set()
@@ -253,7 +254,11 @@ if pid:
 """
 
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, env=dict(os.environ), capture_output=True, timeout=30
+        [sys.executable, "-W", "ignore", "-c", program],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        timeout=PATIENCE_S,
     )
 
     assert done.returncode == 0, done.stderr

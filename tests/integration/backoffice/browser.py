@@ -7,6 +7,7 @@ from typing import Any
 import requests
 
 from apps.identity.models import User
+from tests.clients import PATIENCE_S
 
 PASSWORD = "correct horse battery"
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)"(?: value="([^"]*)")?')
@@ -22,12 +23,12 @@ class Browser:
 
     def get(self, path: str, **options: Any) -> requests.Response:
         url = path if path.startswith("http") else self.base_url + path
-        return self.session.get(url, timeout=15, **options)
+        return self.session.get(url, timeout=PATIENCE_S, **options)
 
     def post(self, path: str, fields: Any, **options: Any) -> requests.Response:
         """As they are: without the CSRF token unless it is among them."""
         url = path if path.startswith("http") else self.base_url + path
-        return self.session.post(url, data=fields, timeout=15, **options)
+        return self.session.post(url, data=fields, timeout=PATIENCE_S, **options)
 
     def submit(self, page: str, fields: Any, *, to: str | None = None) -> requests.Response:
         """Open a page, and send these fields with the page's CSRF token, to itself or ``to``."""

@@ -35,7 +35,7 @@ def office_url(spawn: Callable[..., Any]) -> str:
         trusted=True,
     )
     process = spawn("config.serve", "--port", str(port), name="office", AGENTIC_PUBLIC_URL=url)
-    wait_for(lambda: process.poll() is not None or is_up(url), limit_s=30, what="the server answering")
+    wait_for(lambda: process.poll() is not None or is_up(url), what="the server answering")
     assert process.poll() is None, "the server ended; see office.log"
     return url
 
@@ -90,6 +90,6 @@ def audited() -> Callable[..., AuditLog]:
 
     def wait(action: str, resource_id: object) -> AuditLog:
         rows = AuditLog.objects.using(engine_db.ALIAS).filter(action=action, resource_id=str(resource_id))
-        return wait_for(rows.first, limit_s=5, what=f"an audit row {action} on {resource_id}")
+        return wait_for(rows.first, what=f"an audit row {action} on {resource_id}")
 
     return wait

@@ -96,7 +96,7 @@ def test_other_tenants_look_like_missing_ones(tenant_admin: Browser, other_tenan
     stranger = make_user("user", other_tenant)
     trail.note(tenant_id=other_tenant.id, actor="eve", action="test.secret", resource_id=str(other_tenant.id))
     theirs = AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=other_tenant.id)
-    row = wait_for(theirs.first, limit_s=5, what="the audit row")
+    row = wait_for(theirs.first, what="the audit row")
 
     for path in (
         page_of(other_tenant),
@@ -259,7 +259,7 @@ def test_the_audit_log_is_read_filtered_and_never_changed(tenant: Tenant, make_u
     trail.note(tenant_id=tenant.id, actor="ada", action="test.denied", resource_id="r-1", details=details)
     trail.note(tenant_id=tenant.id, actor="bob", action="test.fine", outcome="success", resource_id="r-2")
     rows = AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=tenant.id, action__startswith="test.")
-    wait_for(lambda: rows.count() == 2, limit_s=5, what="two audit rows")
+    wait_for(lambda: rows.count() == 2, what="two audit rows")
     row = rows.get(action="test.denied")
     address = f"/admin/audit/auditlog/{row.pk}/change/"
 

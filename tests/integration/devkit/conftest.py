@@ -4,21 +4,19 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.clients import PATIENCE_S, wait_for
+
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def until(condition: Callable[[], bool], limit_s: float = 20.0) -> None:
-    """Wait for something to be true; fails when it takes longer than `limit_s`."""
-    deadline_s = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.02)
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for something to be true."""
+    wait_for(condition, what="what the test waits for")
 
 
 @pytest.fixture
@@ -55,4 +53,4 @@ def stand_in(tmp_path: Path) -> Iterator[StandIn]:
     running = StandIn(tmp_path / "dev data")
     yield running
     running.popen.terminate()
-    running.popen.wait(timeout=30)
+    running.popen.wait(timeout=PATIENCE_S)

@@ -16,6 +16,7 @@ from devkit import supervisor as supervision
 from devkit.datadir import DataDir, is_running
 from devkit.processes import ManagedProcess, ProcessSpec, stop_all
 from devkit.supervisor import Supervisor
+from tests.clients import PATIENCE_S
 
 SERVERS = ("postgres", "redis", "graph")
 
@@ -53,7 +54,7 @@ def test_a_terminated_supervisor_stops_everything_and_exits_cleanly(stand_in) ->
 
     stand_in.popen.terminate()
 
-    assert stand_in.popen.wait(timeout=20) == 0
+    assert stand_in.popen.wait(timeout=PATIENCE_S) == 0
     assert not any(is_running(pid) for pid in everything)
 
 
@@ -76,7 +77,7 @@ def supervised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     yield start
     processes = list(supervisor.processes.values())
     supervisor.let_go()
-    stop_all(processes, limit_s=5)
+    stop_all(processes, limit_s=PATIENCE_S)
     supervisor.close()
     home.close()
 
@@ -142,7 +143,7 @@ def _tree(pid: int) -> set[int]:
 
 def _row(variables: dict[str, str]) -> tuple[str] | None:
     try:
-        with psycopg.connect(variables["AGENTIC_DATABASE_OWNER_URL"], connect_timeout=2) as connection:
+        with psycopg.connect(variables["AGENTIC_DATABASE_OWNER_URL"], connect_timeout=20) as connection:
             return connection.execute("SELECT text FROM note").fetchone()
     except psycopg.OperationalError:
         return None

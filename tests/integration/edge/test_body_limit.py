@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.raw_http import RawConnection, statuses
 
 ARRIVAL_S = 1.5
@@ -20,10 +20,10 @@ def hasty_url(spawn: Callable[..., Any]) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web-hasty", AGENTIC_REQUEST_ARRIVAL_S=str(ARRIVAL_S))
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 def head(api: Api, *lines: str, method: str = "POST", path: str = "/v1/jobs") -> bytes:
@@ -130,7 +130,7 @@ def test_headers_that_dawdle_are_given_up(hasty_url: str, sent: bytes) -> None:
 def test_a_second_request_whose_headers_dawdle_is_given_up_too(hasty_url: str) -> None:
     with RawConnection(hasty_url) as connection:
         connection.send(b"GET /v1/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-        wait_for(lambda: statuses(connection.read_to_end(0.1)), limit_s=5, what="the first answer")
+        wait_for(lambda: statuses(connection.read_to_end(0.1)), what="the first answer")
         connection.send(b"GET /v1/health/live HTTP/1.1\r\nHost: 12")
         closed_s = connection.closed_after_s(limit_s=8)
 
@@ -153,7 +153,7 @@ def test_many_half_open_connections_leave_others_served(hasty_url: str, api: Api
             took.append(time.monotonic() - began)
         closed = wait_for(
             lambda: all(connection.closed_after_s(0.1) is not None for connection in held),
-            limit_s=15, what="all of them being closed",
+            what="all of them being closed",
         )  # fmt: skip
     finally:
         for connection in held:

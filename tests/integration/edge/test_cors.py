@@ -9,7 +9,7 @@ from django.test import Client
 from apps.edge.cors import CorsPolicy
 from config.env import SettingError
 from config.settings.cors import DEV_ORIGINS, allowed, origin
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 
 PANEL = "https://panel.example.org"
 ALLOW = "access-control-allow-origin"
@@ -24,10 +24,10 @@ def panel_url(spawn: Callable[..., Any]) -> Iterator[str]:
         "config.serve", "--port", str(port), name="web-cors",
         AGENTIC_CORS_ORIGINS=f"{PANEL},http://localhost:3000", AGENTIC_CORS_CREDENTIALS="true",
     )  # fmt: skip
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 def preflight(url: str, origin: str, method: str = "POST", headers: str = "authorization, content-type") -> Any:

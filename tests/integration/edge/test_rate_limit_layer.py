@@ -11,7 +11,7 @@ from apps.edge.rate_limit import route_of
 from apps.identity.issuer import sign_access_token
 from apps.tenancy.rates import sub_part
 from apps.tenancy.services import create_tenant
-from tests.clients import Answer, Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Answer, Api, free_port, is_up, wait_for
 from tests.factories import make_tenant, make_token
 
 ME = "/v1/auth/me"
@@ -30,13 +30,13 @@ def start_limited(spawn: Callable[..., Any]) -> Iterator[Callable[..., str]]:
         process = spawn("config.serve", "--port", str(port), name=f"web-limited-{port}",
                         AGENTIC_RATE_LIMIT_FACTOR=FACTOR, **environment)  # fmt: skip
         started.append(process)
-        wait_for(lambda: is_up(url), limit_s=30, what="the limited API server answering")
+        wait_for(lambda: is_up(url), what="the limited API server answering")
         return url
 
     yield start
     for process in started:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.factories import make_token
 
 ME = "/v1/auth/me"
@@ -20,7 +20,7 @@ def serve(spawn: Callable[..., Any], name: str, redis_url: str) -> tuple[Any, st
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name=name, REDIS_URL=redis_url,
                     AGENTIC_RATE_LIMIT_FACTOR="0.05", AGENTIC_WEB_PROCESSES="2")  # fmt: skip
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     return process, url
 
 
@@ -33,7 +33,7 @@ def without_redis(spawn: Callable[..., Any]) -> Iterator[str]:
     process, url = serve(spawn, "web-limits-no-redis", elsewhere(free_port()))
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def with_silent_redis(spawn: Callable[..., Any]) -> Iterator[str]:
         process, url = serve(spawn, "web-limits-silent-redis", elsewhere(silent.getsockname()[1]))
         yield url
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 @pytest.mark.requirement("limits:redis-down")

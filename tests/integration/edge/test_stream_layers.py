@@ -14,7 +14,7 @@ from apps.identity.services import ensure_user, set_user_active
 from apps.tenancy.models import Tenant
 from apps.tenancy.services import set_tenant_status
 from tests.by_hand import HandJob
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.factories import make_principal, make_tenant, make_token
 from tests.streams import Stream
 
@@ -30,10 +30,10 @@ def panel_url(spawn: Callable[..., Any]) -> Iterator[str]:
         "config.serve", "--port", str(port), name="web-streams",
         AGENTIC_CORS_ORIGINS=PANEL, AGENTIC_SSE_HEARTBEAT_S="1",
     )  # fmt: skip
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_a_suspended_tenants_streams_are_refused(there: Api, tenant: Tenant, pri
         with Stream(there, job.id) as stream:
             return stream.status == 403
 
-    wait_for(refused, limit_s=6, what="the suspension being noticed")
+    wait_for(refused, what="the suspension being noticed")
 
 
 @pytest.mark.requirement("trace:streams")
@@ -120,7 +120,7 @@ def test_what_a_stream_brings_is_scrubbed_as_an_answer_is(there: Api, principal:
 
     with Stream(there, job.id) as stream, _socket(there, job.id) as socket:
         events = stream.rest()
-        messages = [json.loads(socket.recv(timeout=10)) for _ in events]
+        messages = [json.loads(socket.recv(timeout=PATIENCE_S)) for _ in events]
 
     assert len(events) == len(messages) == 5
     assert [message["data"] for message in messages] == [event.data for event in events]

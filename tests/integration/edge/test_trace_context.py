@@ -20,7 +20,7 @@ from kernel import tracing
 from kernel.logs import add_names
 from kernel.request_context import current
 from kernel.tenant_context import tenant_scope
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.streams import Stream
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -192,10 +192,10 @@ def test_a_jobs_log_lines_belong_to_the_request_that_made_it(api: Api, spawn: Ca
         return next((line for line in _lines(log) if line.get("job_id") in parents and "trace_id" in line), None)
 
     try:
-        seen = wait_for(line, limit_s=40, what="a line of a job", every_s=0.2)
+        seen = wait_for(line, what="a line of a job", every_s=0.2)
     finally:
         process.terminate()
-        process.wait(timeout=40)
+        process.wait(timeout=PATIENCE_S)
 
     assert seen["trace_id"] == TRACE_ID
     assert seen["parent_id"] == parents[seen["job_id"]]

@@ -21,7 +21,7 @@ from apps.files.models import File
 from apps.identity.principal import Principal
 from apps.tenancy.services import change_tenant
 from kernel.tenant_context import tenant_scope
-from tests.clients import Answer, Api, wait_for
+from tests.clients import PATIENCE_S, Answer, Api, wait_for
 from tests.factories import make_token
 
 pytestmark = pytest.mark.requirement("tools:files")
@@ -168,7 +168,7 @@ def test_lists_come_in_pages(api: Api) -> None:
 
 def test_a_tenant_has_no_more_room_than_its_quota(api: Api, tenant: Any) -> None:
     change_tenant(tenant.id, {"settings": {"quotas": {"file_bytes": 3 * MIB}}}, by=None)
-    wait_for(lambda: send(api, b"x" * (4 * MIB)).status == 413, limit_s=5, what="the quota known to the server")
+    wait_for(lambda: send(api, b"x" * (4 * MIB)).status == 413, what="the quota known to the server")
 
     first = send(api, b"x" * (2 * MIB))
     second = send(api, b"x" * (2 * MIB))
@@ -187,11 +187,11 @@ def test_an_upload_of_unknown_length_that_breaks_off_leaves_nothing(
         f"POST /v1/files?name=half HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
         "Content-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as client:
         client.sendall(head.encode() + b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
-        wait_for(lambda: any(".part" in name for name in left_on_disk(tenant.id)), limit_s=5, what="bytes on disk")
+        wait_for(lambda: any(".part" in name for name in left_on_disk(tenant.id)), what="bytes on disk")
 
-    wait_for(lambda: not left_on_disk(tenant.id), limit_s=5, what="nothing on disk")
+    wait_for(lambda: not left_on_disk(tenant.id), what="nothing on disk")
     with tenant_scope(tenant.id):
         assert not File.objects.exists()
 
@@ -202,7 +202,7 @@ def test_an_upload_of_unknown_length_is_taken(api_url: str, tenant: Any, princip
         f"POST /v1/files HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n"
         "Transfer-Encoding: chunked\r\n\r\n"
     )
-    with socket.create_connection((address.hostname, address.port), timeout=5) as client:
+    with socket.create_connection((address.hostname, address.port), timeout=PATIENCE_S) as client:
         client.sendall(head.encode() + b"5\r\ngenes\r\n6\r\nof man\r\n0\r\n\r\n")
         answer = b"".join(iter(lambda: client.recv(65536), b""))
 

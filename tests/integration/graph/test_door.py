@@ -14,7 +14,7 @@ from apps.graph import client, errors
 from apps.graph.door import links, loop
 from apps.graph.results import Counters, graph_of
 from kernel import engine_db
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 from tests.factories import make_tenant
 
 MINUTES = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b UNWIND range(1,50) AS c WITH a*b*c AS x RETURN count(x)"
@@ -167,7 +167,7 @@ def test_an_answer_that_was_thrown_away_is_audited_and_counted(family: tuple[str
         client.read("MATCH (n:User {uid: $a}) RETURN n", {"a": family[0]}, tenant_id=stranger.id)
 
     rows = AuditLog.objects.using(engine_db.ALIAS).filter(tenant_id=stranger.id, action="graph.result_refused")
-    wait_for(rows.exists, limit_s=5, what="the audit row")
+    wait_for(rows.exists, what="the audit row")
     assert rows.get().details["cypher"].startswith("MATCH (n:User")
     assert refused_so_far() == before + 1
 
@@ -325,4 +325,4 @@ def forget_links() -> None:
     async def forget() -> None:
         links.forget()
 
-    loop.submit(forget()).result(timeout=5)
+    loop.submit(forget()).result(timeout=PATIENCE_S)

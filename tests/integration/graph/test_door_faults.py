@@ -15,7 +15,7 @@ from apps.graph import client, epoch, errors
 from apps.graph.door import calls
 from apps.graph.door.standing import Standing
 from tests.chaos.proxy import AnswerEater
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 
 SECONDS = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b WITH a*b AS x RETURN count(x)"
 
@@ -41,7 +41,7 @@ def graph_pid(servers: Any) -> Iterator[int]:
     pid = servers.processes["graph"].pid
     yield pid
     os.kill(pid, signal.SIGCONT)
-    wait_for(answers, limit_s=10, what="the graph's answer after it was frozen")
+    wait_for(answers, what="the graph's answer after it was frozen")
 
 
 @pytest.mark.requirement("graph:away")
@@ -70,7 +70,7 @@ def test_a_graph_that_is_back_is_found_by_itself(graph_pid: int) -> None:
     os.kill(graph_pid, signal.SIGCONT)
     began = time.monotonic()
 
-    wait_for(answers, limit_s=10, what="the graph's answer")
+    wait_for(answers, what="the graph's answer")
 
     assert time.monotonic() - began < 5
 
@@ -86,7 +86,7 @@ def test_nobody_at_the_address_is_said_at_once(settings: Any) -> None:
 
     settings.GRAPH_URL = os.environ["GRAPH_URL"]
     assert "127.0.0.1" not in raised.value.detail
-    wait_for(answers, limit_s=10, what="the graph's answer")
+    wait_for(answers, what="the graph's answer")
 
 
 def test_a_server_that_accepts_and_says_nothing_is_away(settings: Any) -> None:
@@ -103,7 +103,7 @@ def test_a_server_that_accepts_and_says_nothing_is_away(settings: Any) -> None:
 
         assert time.monotonic() - began < 2
     settings.GRAPH_URL = os.environ["GRAPH_URL"]
-    wait_for(answers, limit_s=10, what="the graph's answer")
+    wait_for(answers, what="the graph's answer")
 
 
 def test_readers_who_could_write_are_not_let_in(settings: Any) -> None:
@@ -114,7 +114,7 @@ def test_readers_who_could_write_are_not_let_in(settings: Any) -> None:
         client.ping()
 
     settings.GRAPH_READER_AUTH = (os.environ["AGENTIC_GRAPH_READER_USER"], os.environ["AGENTIC_GRAPH_READER_PASSWORD"])
-    wait_for(answers, limit_s=10, what="the graph's answer")
+    wait_for(answers, what="the graph's answer")
 
 
 class HangsUpOnce(AnswerEater):
@@ -141,7 +141,7 @@ def proxy(settings: Any) -> Iterator[HangsUpOnce]:
     yield made
     settings.GRAPH_URL = os.environ["GRAPH_URL"]
     forget_links()
-    wait_for(answers, limit_s=10, what="the graph's answer")
+    wait_for(answers, what="the graph's answer")
     made.stop()
 
 
@@ -265,4 +265,4 @@ def forget_links() -> None:
     async def forget() -> None:
         calls.links.forget()
 
-    calls.loop.submit(forget()).result(timeout=5)
+    calls.loop.submit(forget()).result(timeout=PATIENCE_S)

@@ -141,7 +141,7 @@ def test_a_refusal_is_in_the_audit_log(caller: Callable[[str], Api]) -> None:
         found = caller("admin").get("/v1/admin/audit?action=graph.query&limit=5").json["items"]
         return [row for row in found if row["outcome"] == "denied"]
 
-    rows = wait_for(noted, limit_s=5, what="the audit row")
+    rows = wait_for(noted, what="the audit row")
     assert rows[0]["details"]["layer"] == "tenant"
 
 

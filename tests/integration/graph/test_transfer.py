@@ -115,7 +115,7 @@ def test_an_import_that_was_killed_goes_on_and_ends_in_the_same_graph(
     progress = tmp_path / "big.jsonl.progress"
 
     first = spawn("manage", "import_graph", str(file), "--tenant", tenant.slug, name=f"import-{tenant.slug}")
-    wait_for(lambda: progress.exists() or first.poll() is not None, limit_s=30, what="the first batch")
+    wait_for(lambda: progress.exists() or first.poll() is not None, what="the first batch")
     first.send_signal(signal.SIGKILL)
     first.wait()
     was_under_way = progress.exists()

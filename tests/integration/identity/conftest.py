@@ -2,8 +2,6 @@
 
 import base64
 import secrets
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from apps.identity.models import User
 from apps.identity.rbac import scopes_of
 from apps.identity.services import ensure_application, ensure_user
 from apps.tenancy.models import Tenant
+from tests.clients import wait_for
 from tests.integration.identity.cli import CALLBACK, PASSWORD, Cli
 from tests.unit.identity.forge import Forge
 
@@ -71,15 +70,9 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.fixture
 def eventually() -> Callable[..., None]:
-    """Ask again and again until the answer is yes or the time is over."""
+    """Ask again and again until the answer is yes."""
 
-    def wait(holds: Callable[[], bool], *, within_s: float) -> None:
-        deadline = time.monotonic() + within_s
-        while not holds():
-            assert time.monotonic() < deadline, f"not within {within_s} s"
-            threading.Event().wait(0.05)
-
-    return wait
+    return lambda holds: wait_for(holds, what="a yes", every_s=0.05)
 
 
 @pytest.fixture

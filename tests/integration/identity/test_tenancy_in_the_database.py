@@ -164,7 +164,7 @@ def test_last_known_standing_serves_while_the_database_is_away(
     away = False
     current._last_start -= standing.PACE.after_failure_s
     current.get()
-    eventually(lambda: not current.is_degraded, within_s=5)
+    eventually(lambda: not current.is_degraded)
 
 
 @pytest.mark.requirement("identity:database-down")

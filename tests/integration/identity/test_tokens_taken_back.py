@@ -70,7 +70,7 @@ def test_a_revoked_access_token_is_refused_within_five_seconds(cli: Cli, eventua
 
     assert cli.browser.post("/oidc/revoke", {"token": token, "client_id": cli.client_id}).status_code == 200
 
-    eventually(lambda: cli.browser.get(ME, headers=bearer(token)).status_code == 401, within_s=5)
+    eventually(lambda: cli.browser.get(ME, headers=bearer(token)).status_code == 401)
 
 
 @pytest.mark.requirement("identity:revocation")
@@ -80,7 +80,7 @@ def test_revoking_the_refresh_token_takes_the_access_token_with_it(cli: Cli, eve
     cli.browser.post("/oidc/revoke", {"token": tokens["refresh_token"], "client_id": cli.client_id})
 
     assert cli.refresh(tokens["refresh_token"]).status_code == 400
-    eventually(lambda: cli.browser.get(ME, headers=bearer(tokens["access_token"])).status_code == 401, within_s=5)
+    eventually(lambda: cli.browser.get(ME, headers=bearer(tokens["access_token"])).status_code == 401)
 
 
 @pytest.mark.requirement("identity:revocation")
@@ -91,7 +91,7 @@ def test_a_disabled_person_is_refused_within_five_seconds(cli: Cli, eventually: 
 
     services.set_user_active(cli.user.id, is_active=False)
 
-    eventually(lambda: cli.browser.get(ME, headers=bearer(token)).status_code == 401, within_s=5)
+    eventually(lambda: cli.browser.get(ME, headers=bearer(token)).status_code == 401)
 
 
 @pytest.mark.requirement("identity:revocation")
@@ -104,7 +104,7 @@ def test_signing_out_takes_back_every_token(cli: Cli, eventually: Callable[..., 
 
     assert out.status_code == 200
     assert cli.refresh(tokens["refresh_token"]).status_code == 400
-    eventually(lambda: cli.browser.get(ME, headers=bearer(tokens["access_token"])).status_code == 401, within_s=5)
+    eventually(lambda: cli.browser.get(ME, headers=bearer(tokens["access_token"])).status_code == 401)
 
 
 @pytest.mark.requirement("identity:introspection")

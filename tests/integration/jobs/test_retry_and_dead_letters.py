@@ -129,5 +129,5 @@ def test_a_cancelled_job_whose_worker_is_lost_is_cancelled_not_run_again(api: Ap
         connection.execute("UPDATE jobs SET lease_until = now() - interval '1 s' WHERE id = %s", [job.id])
         sweep.rescue(connection)
 
-    shown = api.wait_until(job_id, "cancelled", limit_s=3)
+    shown = api.wait_until(job_id, "cancelled")
     assert (shown["result"], shown["dead_lettered_at"]) == ({"cancelled": True}, None)

@@ -48,7 +48,7 @@ def spend(request: CompletionRequest, calls: int, gets_stuck: bool, gate: tuple[
     if not gets_stuck:
         os.close(gate[1])
         os.read(gate[0], 1)  # until nobody holds the other end any more
-    wait_for(lambda: knows_tenant(request.tenant_id), limit_s=20, what="a look at the tenant")
+    wait_for(lambda: knows_tenant(request.tenant_id), what="a look at the tenant")
     chance = random.Random(os.getpid())
     for number in range(calls):
         tokens_in, most = chance.randint(1, 200), chance.randint(1, 300)

@@ -22,7 +22,7 @@ from apps.llm.money import budgets, usage
 from apps.llm.types import RunBudget
 from devkit.llm_stub import Stub
 from kernel.tenant_context import tenant_scope
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 from tests.llm_factories import make_instance, make_provider, make_request
 
 SCRIPT = Path(__file__).with_name("callers.py")
@@ -53,8 +53,8 @@ def states(tenant_id: UUID) -> list[str]:
 def thread_at_work() -> Iterator[Callable[[], None]]:
     """The thread is busy until the function is called, or the block ends."""
     begun, free = threading.Event(), threading.Event()
-    afterwards.do(lambda: begun.set() is None and free.wait(20))
-    assert begun.wait(5)
+    afterwards.do(lambda: begun.set() is None and free.wait(PATIENCE_S))
+    assert begun.wait(PATIENCE_S)
     try:
         yield free.set
     finally:
@@ -67,9 +67,7 @@ def test_what_is_held_stands_for_what_is_not_settled_yet(tenant_id: UUID) -> Non
         gateway.complete(make_request(tenant_id, "Hello there", model="m"))
         under_way = usage.standing(tenant_id)
         let_go()
-        settled = wait_for(
-            lambda: (seen := usage.standing(tenant_id)).held_tokens == 0 and seen, limit_s=2, what="the settlement"
-        )
+        settled = wait_for(lambda: (seen := usage.standing(tenant_id)).held_tokens == 0 and seen, what="the settlement")
 
     assert under_way.spent_tokens == 0
     assert under_way.held_tokens >= ANSWER_TOKENS
@@ -117,7 +115,7 @@ def test_a_task_that_breaks_takes_no_other_with_it(tenant_id: UUID) -> None:
             gateway.complete(make_request(tenant_id, "Hello there", model="m"))
 
     assert afterwards.finish()
-    broken.join(5)  # its trace belongs to this test, and is shown after the thread that follows was started
+    broken.join(PATIENCE_S)  # its trace belongs to this test, and is shown after the thread that follows was started
     assert states(tenant_id) == ["settled"] * 3
 
 

@@ -152,7 +152,6 @@ def test_the_tenants_configured_model_counts_until_a_default_is_set(
 
     seen = wait_for(
         lambda: [answer for answer in [api.get(PATH)] if answer.headers.get("x-default-scope") == "tenant"],
-        limit_s=5,
         what="the tenant's setting being seen",
     )[0]
     admin.patch(PATH, chat(other), X_Default_Scope="tenant")

@@ -196,7 +196,7 @@ def test_a_worker_gives_its_connections_back_after_each_job(
             found = list(Job.objects.filter(id__in=jobs).values_list("status", flat=True))
         return found if all(status in ("finished", "failed") for status in found) else []
 
-    statuses = wait_for(ended, limit_s=20, what="the end of eight downloads")
+    statuses = wait_for(ended, what="the end of eight downloads")
 
     assert statuses == ["finished"] * 8, "with one connection each, the engine's pool of four would be empty"
 

@@ -201,7 +201,7 @@ def test_leaving_a_stream_closes_the_connection(adapter: Adapter, stub: Stub) ->
     assert next(iter(pieces)) == "You "
     pieces.close()  # type: ignore[attr-defined]
 
-    wait_for(lambda: stub.seen.closed_early > before, limit_s=1, what="the server seeing the connection close")
+    wait_for(lambda: stub.seen.closed_early > before, what="the server seeing the connection close")
 
 
 @pytest.mark.requirement("llm:cancel-connection")
@@ -211,7 +211,7 @@ def test_a_call_that_is_cancelled_while_it_waits_closes_the_connection(adapter: 
 
     assert failure(adapter, call("slow-first-8", limits=limits)).kind is FailureKind.CANCELLED
     assert time.monotonic() - began < 1
-    wait_for(lambda: stub.seen.closed_early > before, limit_s=1, what="the server seeing the connection close")
+    wait_for(lambda: stub.seen.closed_early > before, what="the server seeing the connection close")
 
 
 @pytest.mark.requirement("llm:wire-upkeep")

@@ -12,7 +12,7 @@ import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from tests.clients import Answer, Api, free_port, wait_for
+from tests.clients import PATIENCE_S, Answer, Api, free_port, wait_for
 
 T = TypeVar("T")
 MODES = ("legacy", "2026-07-28")  # the revision before the present one, by its handshake, and the present one
@@ -92,8 +92,8 @@ def served_here() -> Iterator[str]:
     thread = threading.Thread(target=serve, name="mcp-server")
     thread.start()
     try:
-        wait_for(lambda: server.started, limit_s=20, what="the server's start")
+        wait_for(lambda: server.started, what="the server's start")
         yield f"http://127.0.0.1:{port}"
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(timeout=PATIENCE_S)

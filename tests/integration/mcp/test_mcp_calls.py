@@ -20,7 +20,7 @@ from apps.tools.errors import ToolFailed
 from apps.tools.models import ToolInvocation
 from apps.tools.spec import DECLARED, ToolInput, ToolOutput, tool
 from kernel.tenant_context import tenant_scope
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.factories import make_token
 from tests.integration.mcp.talking import BEFORE, MODES, client, failure_of, talk
 
@@ -143,7 +143,7 @@ def test_a_client_that_gives_up_stops_the_tool(url_here: str, token: str, princi
 
     talk(url_here, token, give_up, mode)
 
-    wait_for(lambda: statuses(principal) == ["cancelled"], limit_s=5, what="the tool's end")
+    wait_for(lambda: statuses(principal) == ["cancelled"], what="the tool's end")
 
 
 def test_a_connection_that_closes_stops_the_tool(url_here: str, token: str, principal: Principal) -> None:
@@ -155,9 +155,9 @@ def test_a_connection_that_closes_stops_the_tool(url_here: str, token: str, prin
         http.stream("POST", f"{url_here}/mcp", json=call) as response,
     ):
         assert response.status_code == 200
-        assert RUNNING.wait(5)
+        assert RUNNING.wait(PATIENCE_S)
 
-    wait_for(lambda: statuses(principal) == ["cancelled"], limit_s=5, what="the tool's end")
+    wait_for(lambda: statuses(principal) == ["cancelled"], what="the tool's end")
 
 
 @pytest.mark.parametrize(
@@ -174,19 +174,19 @@ def test_a_message_that_cancels_stops_the_callers_own_call(
     canceller = Api(url_here, token if mine else make_token(tenant))
 
     with (
-        httpx2.Client(headers=_headers(token), timeout=10) as http,
+        httpx2.Client(headers=_headers(token), timeout=PATIENCE_S) as http,
         http.stream("POST", f"{url_here}/mcp", json=call) as response,
     ):
-        assert RUNNING.wait(5)
+        assert RUNNING.wait(PATIENCE_S)
         answer = canceller.request("POST", "/mcp", cancel, Accept=_ACCEPT, Mcp_Protocol_Version=BEFORE)
         assert answer.status == 202
         if stops:
-            wait_for(lambda: statuses(principal) == ["cancelled"], limit_s=5, what="the tool's end")
+            wait_for(lambda: statuses(principal) == ["cancelled"], what="the tool's end")
             assert "tool_cancelled" in response.read().decode()
         else:
             assert statuses(principal) == []
 
-    wait_for(lambda: statuses(principal) == ["cancelled"], limit_s=5, what="the tool's end")
+    wait_for(lambda: statuses(principal) == ["cancelled"], what="the tool's end")
 
 
 def test_one_caller_runs_only_so_many_at_once(
@@ -211,7 +211,7 @@ def test_one_caller_runs_only_so_many_at_once(
 
     assert (refused["code"], refused["retry_after_s"]) == ("too_many_calls", 1)
     assert not others_failed
-    wait_for(lambda: not in_hand._places, limit_s=5, what="the end of all calls")
+    wait_for(lambda: not in_hand._places, what="the end of all calls")
     assert sorted(statuses(principal)) == ["cancelled", "cancelled", "succeeded"]  # that of the other
 
 
@@ -236,7 +236,7 @@ def test_a_slow_tool_does_not_hold_up_the_event_loop(url_here: str, token: str, 
         httpx2.Client(headers=_headers(token)) as http,
         http.stream("POST", f"{url_here}/mcp", json=call),
     ):
-        assert RUNNING.wait(5)
+        assert RUNNING.wait(PATIENCE_S)
         began = time.monotonic()
         answers = [Api(url_here).get("/v1/health/live").status for _ in range(5)]
         took_s = time.monotonic() - began

@@ -107,7 +107,7 @@ def test_what_a_suspended_tenant_asks_is_refused(api: Api, tenant: Any) -> None:
 
     from tests.clients import wait_for
 
-    refused = wait_for(refusal, limit_s=10, what="the suspension")
+    refused = wait_for(refusal, what="the suspension")
     assert refused.json["code"] in ("tenant_suspended", "unauthenticated")
 
 

@@ -18,6 +18,7 @@ from apps.identity.services import ensure_user, set_user_active
 from apps.tools import registry
 from apps.tools.models import ToolInvocation
 from kernel.tenant_context import tenant_scope
+from tests.clients import PATIENCE_S
 from tests.factories import make_principal, make_token
 from tests.integration.mcp.talking import NOW, tool_names
 
@@ -103,7 +104,7 @@ def test_nothing_but_the_protocol_is_on_standard_output(tenant: Any) -> None:
         started.stdin.flush()
         while {answer.get("id") for answer in answers} < {1, 2, 3}:  # whoever hangs up first gets no answer
             answers.append(json.loads(started.stdout.readline()))
-        rest, _ = started.communicate(timeout=30)
+        rest, _ = started.communicate(timeout=PATIENCE_S)
 
     answers += [json.loads(line) for line in rest.splitlines()]
     assert {answer["jsonrpc"] for answer in answers} == {"2.0"}

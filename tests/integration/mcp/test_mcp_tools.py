@@ -192,7 +192,7 @@ def test_a_call_leaves_its_invocation_and_its_audit_row(api_url: str, tenant: An
         with tenant_scope(tenant.id):
             return AuditLog.objects.filter(resource_id=str(invocation_id)).first()
 
-    noted = wait_for(audited, limit_s=10, what="the audit row")
+    noted = wait_for(audited, what="the audit row")
     assert (noted.actor, noted.action, noted.outcome) == ("ada", "tool.invoke", trail.SUCCESS)
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from apps.identity.principal import Principal
 from tests.by_hand import HandJob
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.streams import Stream, ids
 
 
@@ -23,11 +23,11 @@ def without_redis(spawn: Callable[..., Any]) -> Iterator[str]:
         "celery", "-A", "workers", "worker", "--hostname", "lonely@test",
         name="worker-without-redis", REDIS_URL=nowhere,
     )  # fmt: skip
-    wait_for(lambda: is_up(url), limit_s=30, what="the API server answering")
+    wait_for(lambda: is_up(url), what="the API server answering")
     yield url
     for process in (web, worker):  # it polls the rows: it would run other tests' jobs
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE_S)
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_without_redis_a_job_is_accepted_run_and_streamed(cut_off: Api, redis_cl
     answer = cut_off.post("/v1/jobs", {"type": "demo", "payload": {"duration_ms": 200}}, Idempotency_Key="k")
     again = cut_off.post("/v1/jobs", {"type": "demo", "payload": {"duration_ms": 200}}, Idempotency_Key="k")
 
-    with Stream(cut_off, answer.json["id"], timeout_s=20) as stream:
+    with Stream(cut_off, answer.json["id"]) as stream:
         events = stream.rest()
 
     assert (answer.status, again.status, again.body) == (202, 200, answer.body)

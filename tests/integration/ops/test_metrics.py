@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from apps.jobs.types import JOB_TYPES
 from kernel.redis_keys import JOBS_DEAD
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 
 
 def scrape(url: str) -> dict[str, dict[tuple[tuple[str, str], ...], float]]:
     """Samples by name and labels."""
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain")
         text = answer.read().decode()
     samples: dict[str, dict[tuple[tuple[str, str], ...], float]] = {}
@@ -49,7 +49,7 @@ def test_a_worker_shows_outcomes_and_latencies_by_type(api: Api, worker: Any, wo
         shown = scrape(f"http://127.0.0.1:{worker_metrics_port}/metrics")
         return shown.get("background_jobs_total", {}).get((("job", "test"), ("status", "failed")), 0) >= 1
 
-    wait_for(counted, limit_s=3, what="the failed job being counted")
+    wait_for(counted, what="the failed job being counted")
     shown = scrape(f"http://127.0.0.1:{worker_metrics_port}/metrics")
     assert shown["background_job_queue_seconds_count"][(("job", "test"),)] >= 1
     assert shown["background_job_duration_seconds_count"][(("job", "test"),)] >= 1

@@ -18,7 +18,7 @@ from apps.jobs import services
 from apps.jobs.types import PUBLIC_TYPES
 from kernel.redis_keys import JOBS_DEAD
 from tests.by_hand import make_row
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.factories import make_token
 
 
@@ -27,7 +27,7 @@ def rejected(worker: Any, worker_metrics_port: int) -> Callable[[str], float]:
     """How many things the shared worker has set aside, by reason."""
 
     def count(reason: str) -> float:
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker_metrics_port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker_metrics_port}/metrics", timeout=PATIENCE_S) as answer:
             lines = answer.read().decode().splitlines()
         name = f'jobs_queue_rejected_total{{reason="{reason}"}} '
         return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
@@ -48,7 +48,7 @@ def test_a_bare_id_that_any_program_pushes_is_run(
 
     redis_client.lpush(f"jobs:queue:{type_name}", str(job_id))
 
-    assert api.wait_until(str(job_id), "finished", limit_s=5)["attempt"] == 1
+    assert api.wait_until(str(job_id), "finished")["attempt"] == 1
 
 
 @pytest.mark.requirement("queue:bare-ids-in")
@@ -63,7 +63,7 @@ def test_other_ways_to_write_an_id_are_understood(
 
     redis_client.lpush("jobs:queue:test", shape.replace("{id}", job_id))
 
-    api.wait_until(job_id, "finished", limit_s=5)
+    api.wait_until(job_id, "finished")
 
 
 @pytest.mark.requirement("queue:bare-ids-in")
@@ -99,7 +99,7 @@ def test_what_the_api_enqueues_any_program_can_take_as_a_bare_id(
 
     answer = client.post("/v1/jobs", {"type": type_name, "payload": payload}, content_type="application/json")
 
-    taken = other_redis.brpop([f"jobs:queue:{type_name}"], timeout=2)
+    taken = other_redis.brpop([f"jobs:queue:{type_name}"], timeout=PATIENCE_S)
     assert answer.status_code == 202
     assert taken == (f"jobs:queue:{type_name}".encode(), answer.json()["id"].encode())
     assert other_redis.llen(f"jobs:queue:{type_name}") == 0
@@ -109,7 +109,7 @@ def test_what_the_api_enqueues_any_program_can_take_as_a_bare_id(
 def test_the_api_puts_ids_so_that_brpop_takes_the_oldest_first(principal: Principal, other_redis: redis.Redis) -> None:
     made = [services.create_job(principal, type_name="demo", payload={"duration_ms": 0}).job_id for _ in range(10)]
 
-    taken = [UUID(other_redis.brpop(["jobs:queue:demo"], timeout=1)[1].decode()) for _ in made]
+    taken = [UUID(other_redis.brpop(["jobs:queue:demo"], timeout=PATIENCE_S)[1].decode()) for _ in made]
 
     assert taken == made
 
@@ -176,9 +176,9 @@ def test_what_is_no_job_is_kept_aside_and_the_next_job_runs(
 
     redis_client.lpush("jobs:queue:test", GARBAGE[name])
     job_id = api.submit("test")
-    api.wait_until(job_id, "finished", limit_s=5)
+    api.wait_until(job_id, "finished")
 
-    item = wait_for(lambda: dead_items(redis_client), limit_s=2, what="the dead list")[0]
+    item = wait_for(lambda: dead_items(redis_client), what="the dead list")[0]
     assert (item["queue"], item["reason"]) == ("jobs:queue:test", "not_a_job")
     assert item["item"] == GARBAGE[name].decode("utf-8", "replace")[:65_536]
     assert item["at"].endswith("Z")
@@ -194,9 +194,9 @@ def test_an_id_of_no_job_is_kept_aside(
     nobody, before = str(uuid4()), rejected("unknown_id")
 
     redis_client.lpush("jobs:queue:test", nobody)
-    api.wait_until(api.submit("test"), "finished", limit_s=5)
+    api.wait_until(api.submit("test"), "finished")
 
-    item = wait_for(lambda: dead_items(redis_client), limit_s=2, what="the dead list")[0]
+    item = wait_for(lambda: dead_items(redis_client), what="the dead list")[0]
     assert (item["item"], item["reason"]) == (nobody, "unknown_id")
     assert rejected("unknown_id") == before + 1
 
@@ -206,7 +206,7 @@ def test_a_flood_of_garbage_costs_a_bounded_list_and_no_job(api: Api, worker: An
     redis_client.lpush("jobs:queue:test", *(f"garbage {n}" for n in range(3000)))
 
     job_id = api.submit("test")
-    api.wait_until(job_id, "finished", limit_s=20)
+    api.wait_until(job_id, "finished")
 
     assert redis_client.llen(JOBS_DEAD()) == 1000
     assert redis_client.ttl(JOBS_DEAD()) > 29 * 86_400
@@ -220,9 +220,9 @@ def test_the_id_may_also_come_from_a_celery_program(
     send = "app.send_task('jobs.run', task_id=sys.argv[2], queue='jobs:queue:test', ignore_result=True)"
     program = f"import sys, celery; app = celery.Celery('foreign', broker=sys.argv[1]); {send}"
 
-    subprocess.run([sys.executable, "-c", program, django_settings.REDIS_URL, job_id], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program, django_settings.REDIS_URL, job_id], check=True, timeout=PATIENCE_S)
 
-    api.wait_until(job_id, "finished", limit_s=5)
+    api.wait_until(job_id, "finished")
 
 
 @pytest.mark.requirement("queue:celery")

@@ -13,6 +13,7 @@ from django.conf import settings
 from kombu.transport import redis as stock
 
 from kernel.redis_keys import JOBS_DEAD
+from tests.clients import PATIENCE_S
 from workers import transport
 
 JOBS, HIGH = "jobs:queue:test", "jobs:queue:test:high"
@@ -67,7 +68,7 @@ def take(connection: kombu.Connection, *queues: str, count: int, credit: int | N
     )
     with consumer:
         while len(got) < count:
-            connection.drain_events(timeout=3)
+            connection.drain_events(timeout=PATIENCE_S)
     return got
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from kernel.redis_keys import WAKE_GROUP
 from kernel.wakeups import queue_wakeup
+from tests.clients import PATIENCE_S
 
 
 @pytest.mark.requirement("queue:wakeups")
@@ -21,7 +22,7 @@ def test_a_wake_up_published_without_a_loop_reaches_the_group(redis_client: redi
         channel = await layer.new_channel()
         await layer.group_add(WAKE_GROUP, channel)
         await asyncio.to_thread(publish)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while (message := await layer.receive(channel))["jobs"] != jobs:
                 pass  # a job of another test
         await layer.flush()
@@ -46,9 +47,9 @@ def test_what_the_layer_itself_sends_to_the_group_is_what_we_publish(redis_clien
         await listener.subscribe(f"asgi__group__{WAKE_GROUP}")
         layer = get_channel_layer()
         await layer.group_send(WAKE_GROUP, message)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
-                got = await listener.get_message(ignore_subscribe_messages=True, timeout=5)
+                got = await listener.get_message(ignore_subscribe_messages=True, timeout=PATIENCE_S)
                 if got and layer.deserialize(got["data"]) == message:
                     await listener.aclose()
                     await layer.flush()

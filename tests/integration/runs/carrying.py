@@ -58,7 +58,5 @@ def moves(run: AgentRun) -> list[tuple[str | None, str]]:
     return [(data["from"], data["to"]) for data in told]
 
 
-def wait_ended(run: AgentRun, *, limit_s: float = 20.0) -> AgentRun:
-    return wait_for(
-        lambda: (seen := row(run)) and seen.status in RUN_TERMINAL and seen, limit_s=limit_s, what="the run ending"
-    )
+def wait_ended(run: AgentRun) -> AgentRun:
+    return wait_for(lambda: (seen := row(run)) and seen.status in RUN_TERMINAL and seen, what="the run ending")

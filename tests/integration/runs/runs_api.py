@@ -28,10 +28,9 @@ def run(caller: Api, run_id: str) -> dict[str, Any]:
     return dict(answer.json)
 
 
-def ended(caller: Api, run_id: str, *, limit_s: float = 20.0) -> dict[str, Any]:
+def ended(caller: Api, run_id: str) -> dict[str, Any]:
     """The run once it has ended."""
     return wait_for(
         lambda: (seen := run(caller, run_id)) and seen["status"] in ENDED and seen,
-        limit_s=limit_s,
         what=f"run {run_id} ending",
     )

@@ -10,7 +10,7 @@ from apps.identity.principal import Principal
 from apps.tenancy.models import Tenant
 from kernel.rate_limit import limiter
 from kernel.rate_limit.windows import HOUR
-from tests.clients import Api, free_port, is_up, wait_for
+from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.factories import make_principal, make_token
 from tests.integration.runs.runs_api import PATH
 
@@ -21,10 +21,10 @@ def limited_url(spawn: Callable[..., Any]) -> Iterator[str]:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = spawn("config.serve", "--port", str(port), name="web-run-limits", AGENTIC_RATE_LIMIT_FACTOR="1")
-    wait_for(lambda: is_up(url), limit_s=30, what="the limited API server answering")
+    wait_for(lambda: is_up(url), what="the limited API server answering")
     yield url
     process.terminate()
-    process.wait(timeout=30)
+    process.wait(timeout=PATIENCE_S)
 
 
 @pytest.mark.requirement("runs:api-limits")

@@ -73,12 +73,12 @@ def runs_of(api):
 @pytest.mark.parametrize("through", ["job", "run"])
 def test_whichever_is_cancelled_takes_the_other_along(api, principal, worker, through):
     run = make_run(principal, use_jobs=True, steps=1, ms=30_000)
-    wait_for(lambda: carrying.row(run).phase == "step", limit_s=10, what="the step")
+    wait_for(lambda: carrying.row(run).phase == "step", what="the step")
 
     cancel_job(principal, run.job_id) if through == "job" else cancel_run(principal, run.id)
 
-    job = api.wait_until(str(run.job_id), "cancelled", limit_s=10)
-    assert carrying.wait_ended(run, limit_s=10).status == "cancelled"
+    job = api.wait_until(str(run.job_id), "cancelled")
+    assert carrying.wait_ended(run).status == "cancelled"
     assert job["result"] == {"cancelled": True}
 
 
@@ -89,7 +89,7 @@ def test_a_job_that_is_cancelled_while_it_waits_takes_its_run_along(principal, w
     run = make_run(principal, use_jobs=True, steps=1)
     cancel_job(principal, run.job_id)
 
-    ended = carrying.wait_ended(run, limit_s=10)
+    ended = carrying.wait_ended(run)
 
     assert ended.status == "cancelled"
     assert carrying.events(run)[-2].event_json["reason"] == "job_ended"

@@ -125,7 +125,7 @@ def test_a_run_whose_message_is_lost_goes_on_without_anybody_asking(principal, w
     monkeypatch.setattr(dispatch, "send", lambda ids, **_: True)
     run = make_run(principal, steps=2)
 
-    ended = carrying.wait_ended(run, limit_s=15)
+    ended = carrying.wait_ended(run)
 
     assert ended.status == "succeeded"
 
@@ -133,10 +133,10 @@ def test_a_run_whose_message_is_lost_goes_on_without_anybody_asking(principal, w
 @pytest.mark.requirement("runs:rescue")
 def test_redis_emptied_between_two_tasks_stops_nobody(principal, worker):
     run = make_run(principal, steps=4, ms=300)
-    wait_for(lambda: carrying.row(run).next_index == 1, limit_s=10, what="the first step's end", every_s=0.01)
+    wait_for(lambda: carrying.row(run).next_index == 1, what="the first step's end", every_s=0.01)
     client().delete(dispatch.QUEUE)
 
-    ended = carrying.wait_ended(run, limit_s=15)
+    ended = carrying.wait_ended(run)
 
     assert ended.status == "succeeded"
     assert ended.crashes == 0

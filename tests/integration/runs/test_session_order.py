@@ -67,10 +67,10 @@ def test_who_waits_for_a_cancelled_run_waits_for_the_one_before(principal, engin
 def test_a_prompt_that_interrupts_ends_the_open_ones_first(principal, worker):
     session = session_of(principal, "interrupt")
     first = make_run(principal, steps=1, ms=30_000, session_id=session.id)
-    wait_for(lambda: carrying.row(first).phase == "step", limit_s=10, what="the first at work")
+    wait_for(lambda: carrying.row(first).phase == "step", what="the first at work")
 
     second = make_run(principal, steps=1, session_id=session.id)
-    ended = carrying.wait_ended(second, limit_s=15)
+    ended = carrying.wait_ended(second)
 
     interrupted = carrying.row(first)
     assert (interrupted.status, ended.status) == ("cancelled", "succeeded")

@@ -18,7 +18,7 @@ from kernel.redis_keys import RUNS_EVENTS
 from kernel.tenant_context import tenant_scope
 from tests.by_hand import HandJob
 from tests.by_hand_runs import HandRun
-from tests.clients import Api, SseEvent, wait_for
+from tests.clients import PATIENCE_S, Api, SseEvent, wait_for
 from tests.integration.runs.runs_api import PATH, ended, run, started
 from tests.streams import Stream, ids
 
@@ -28,7 +28,7 @@ def follow(caller: Api, run_id: object, query: str = "", **options: Any) -> Stre
 
 
 def followed(caller: Api, run_id: object) -> list[SseEvent]:
-    with follow(caller, run_id, timeout_s=20) as stream:
+    with follow(caller, run_id) as stream:
         return stream.rest()
 
 
@@ -36,7 +36,7 @@ def followed(caller: Api, run_id: object) -> list[SseEvent]:
 def socket(caller: Api, run_id: object, query: str = "", token: str = "") -> Iterator[Any]:
     url = f"{caller.base_url.replace('http', 'ws', 1)}/ws/agent-runs/{run_id}{query}"
     names: list[Any] = ["agentic.v1", f"bearer.{token or caller.token}"]
-    with connect(url, subprotocols=names, open_timeout=5, close_timeout=2) as connection:
+    with connect(url, subprotocols=names, open_timeout=PATIENCE_S, close_timeout=2) as connection:
         yield connection
 
 
@@ -45,7 +45,7 @@ def read(connection: Any) -> tuple[list[dict[str, Any]], int]:
     messages = []
     try:
         while True:
-            messages.append(json.loads(connection.recv(timeout=10)))
+            messages.append(json.loads(connection.recv(timeout=PATIENCE_S)))
     except ConnectionClosed as closed:
         assert closed.rcvd is not None
         return messages, closed.rcvd.code
@@ -142,7 +142,7 @@ def test_a_resumed_run_goes_on_after_its_old_end(api: Api, worker: Any, principa
     before = followed(api, failed.id)
 
     assert api.post(f"{PATH}/{failed.id}/resume").status == 202
-    with follow(api, failed.id, after=failed.last_seq, timeout_s=20) as stream:
+    with follow(api, failed.id, after=failed.last_seq) as stream:
         more = stream.rest()
     whole = followed(api, failed.id)
 
@@ -260,4 +260,4 @@ def test_a_run_can_be_followed_before_anything_has_happened(api: Api, principal:
     assert cancelled.status == 202
     assert [event.type for event in rest] == ["status", "end"]
     assert rest[-1].data["final"] == "cancelled"
-    wait_for(lambda: run(api, str(held.id))["status"] == "cancelled", limit_s=5, what="the cancellation")
+    wait_for(lambda: run(api, str(held.id))["status"] == "cancelled", what="the cancellation")

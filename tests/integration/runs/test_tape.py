@@ -14,6 +14,7 @@ from apps.agents.thinking.tape import ANSWER_BYTES, DatabaseTape, Said, Taken
 from apps.agents.types import RunView
 from apps.identity.principal import Principal
 from kernel.tenant_context import tenant_scope
+from tests.clients import PATIENCE_S
 from tests.factories import make_principal, make_tenant
 from tests.integration.runs.driving import make_view, tape_of
 
@@ -96,7 +97,7 @@ def test_requests_of_other_places_and_kinds_are_others(view: RunView) -> None:
 @pytest.mark.requirement("tape:first-wins")
 def test_two_workers_that_both_hold_the_step_get_the_first_answer(view: RunView) -> None:
     frozen, other = tape(view), tape(view)
-    barrier = threading.Barrier(2, timeout=10)
+    barrier = threading.Barrier(2, timeout=PATIENCE_S)
     given: dict[str, Any] = {}
 
     def work(name: str, own: DatabaseTape) -> None:
@@ -113,7 +114,7 @@ def test_two_workers_that_both_hold_the_step_get_the_first_answer(view: RunView)
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE_S)
 
     (row,) = tape_of(view)
     assert given["a"] == given["b"] == row.answer["value"]

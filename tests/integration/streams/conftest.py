@@ -19,7 +19,7 @@ def start_web(spawn: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         process = spawn("config.serve", "--port", str(port), name=f"web-{next(_numbers)}", **environment)
-        wait_for(lambda: is_up(url), limit_s=30, what="a second API server answering")
+        wait_for(lambda: is_up(url), what="a second API server answering")
         return process, url
 
     return start

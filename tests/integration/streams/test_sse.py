@@ -91,7 +91,7 @@ def test_the_header_of_a_reconnecting_browser_wins_over_the_address(api: Api, pr
 def test_a_client_that_has_seen_the_end_is_told_that_nothing_more_will_come(api: Api, principal: Principal) -> None:
     job = HandJob(principal).claim().finish()
 
-    with Stream(api, job.id, after=job.last_seq, timeout_s=3) as stream:
+    with Stream(api, job.id, after=job.last_seq) as stream:
         body = stream.response.read()
 
     assert stream.status == 204  # an EventSource that gets 204 stops coming back

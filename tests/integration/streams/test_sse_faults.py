@@ -79,7 +79,7 @@ def test_a_flushed_redis_costs_a_stream_nothing(
 def test_an_event_whose_wake_up_was_lost_arrives_all_the_same(api: Api, principal: Principal) -> None:
     job = HandJob(principal).claim()
 
-    with Stream(api, job.id, timeout_s=15) as stream:
+    with Stream(api, job.id) as stream:
         stream.take(2)
         job.report("unannounced", shown=False).finish(shown=False)
         began = time.monotonic()
@@ -159,7 +159,7 @@ def test_a_process_subscribes_once_however_many_clients_it_has(
 
     with Stream(api, jobs[0].id) as first:
         first.next()
-        wait_for(lambda: subscriptions()[0] > 0, limit_s=3, what="the process's subscription")
+        wait_for(lambda: subscriptions()[0] > 0, what="the process's subscription")
         alone = subscriptions()
         streams = [Stream(api, job.id) for job in jobs * 10]
         for stream in streams:
@@ -184,7 +184,7 @@ def test_clients_that_went_away_are_forgotten(api: Api, principal: Principal) ->
     for stream in streams:
         stream.close()
 
-    wait_for(lambda: gauge(api, name) <= before, limit_s=5, what="the streams being forgotten")
+    wait_for(lambda: gauge(api, name) <= before, what="the streams being forgotten")
     assert during >= before + 30
 
 
@@ -209,7 +209,7 @@ def test_a_caller_may_not_hold_any_number_of_streams(
         with Stream(here, job.id) as another:
             return another.status == 200
 
-    wait_for(admitted, limit_s=5, what="room for another stream")
+    wait_for(admitted, what="room for another stream")
     for stream in held[1:]:
         stream.close()
 

@@ -12,7 +12,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from apps.identity.principal import Principal
 from tests.by_hand import HandJob
-from tests.clients import Api
+from tests.clients import PATIENCE_S, Api
 from tests.factories import make_token
 from tests.streams import Stream, ids
 
@@ -22,16 +22,16 @@ def socket(api: Api, job_id: object, query: str = "", *, token: str | None = "",
     """An open websocket; the token travels as a subprotocol unless ``token`` is None."""
     names = ["agentic.v1"] + ([f"bearer.{token or api.token}"] if token is not None else [])
     url = f"{api.base_url.replace('http', 'ws', 1)}/ws/jobs/{job_id}{query}"
-    with connect(url, subprotocols=names, open_timeout=5, close_timeout=2, **options) as connection:  # type: ignore[arg-type]
+    with connect(url, subprotocols=names, open_timeout=PATIENCE_S, close_timeout=2, **options) as connection:  # type: ignore[arg-type]
         yield connection
 
 
-def read(connection: ClientConnection, limit_s: float = 10.0) -> tuple[list[dict[str, Any]], int]:
+def read(connection: ClientConnection) -> tuple[list[dict[str, Any]], int]:
     """All messages but heartbeats, and the code the server closed with."""
     messages = []
     try:
         while True:
-            message = json.loads(connection.recv(timeout=limit_s))
+            message = json.loads(connection.recv(timeout=PATIENCE_S))
             if message["event"] != "heartbeat":
                 messages.append(message)
     except ConnectionClosed as closed:
@@ -71,9 +71,9 @@ def test_events_arrive_over_the_websocket_as_they_happen(api: Api, principal: Pr
     job = HandJob(principal)
 
     with socket(api, job.id) as connection:
-        first = json.loads(connection.recv(timeout=5))
+        first = json.loads(connection.recv(timeout=PATIENCE_S))
         job.claim()
-        second = json.loads(connection.recv(timeout=5))
+        second = json.loads(connection.recv(timeout=PATIENCE_S))
         job.finish()
         rest, code = read(connection)
 
@@ -98,7 +98,7 @@ def test_a_websocket_that_has_seen_the_end_is_closed_at_once(api: Api, principal
     job = HandJob(principal).claim().finish()
 
     with socket(api, job.id, f"?after={job.last_seq}") as connection:
-        assert read(connection, limit_s=3) == ([], 1000)
+        assert read(connection) == ([], 1000)
 
 
 @pytest.mark.requirement("streams:reset")
@@ -172,7 +172,7 @@ def test_a_page_from_elsewhere_is_refused(api: Api, principal: Principal, origin
 @pytest.mark.requirement("streams:websocket-refusals")
 def test_a_page_of_our_own_is_welcome(api: Api, principal: Principal) -> None:
     with socket(api, HandJob(principal).id, origin="http://localhost:3000") as connection:
-        assert json.loads(connection.recv(timeout=5))["id"] == 1
+        assert json.loads(connection.recv(timeout=PATIENCE_S))["id"] == 1
 
 
 @pytest.mark.requirement("streams:expiry")
@@ -180,7 +180,7 @@ def test_a_websocket_ends_with_its_token(api: Api, principal: Principal, tenant:
     token = make_token(tenant, sub=principal.sub, ttl_s=2)
 
     with socket(api, HandJob(principal).id, token=token) as connection:
-        messages, code = read(connection, limit_s=5)
+        messages, code = read(connection)
 
     assert ([message["id"] for message in messages], code) == ([1], 4401)
 
@@ -188,9 +188,9 @@ def test_a_websocket_ends_with_its_token(api: Api, principal: Principal, tenant:
 @pytest.mark.requirement("streams:heartbeat")
 def test_an_idle_websocket_says_that_it_lives(impatient: Api, principal: Principal) -> None:
     with socket(impatient, HandJob(principal).id) as connection:
-        connection.recv(timeout=5)
+        connection.recv(timeout=PATIENCE_S)
 
-        assert json.loads(connection.recv(timeout=3)) == {"event": "heartbeat"}
+        assert json.loads(connection.recv(timeout=PATIENCE_S)) == {"event": "heartbeat"}
 
 
 @pytest.mark.requirement("streams:websocket")

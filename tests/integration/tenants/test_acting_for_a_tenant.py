@@ -44,10 +44,9 @@ def test_both_tenants_logs_say_who_acted_for_whom(api_url: str) -> None:
 
     root.get("/v1/jobs", X_Tenant_Id=str(tenant.id))
 
-    (there,) = wait_for(lambda: lines(tenant.id, "tenant.acted_for"), limit_s=5, what="the line in the other chain")
+    (there,) = wait_for(lambda: lines(tenant.id, "tenant.acted_for"), what="the line in the other chain")
     here = wait_for(
         lambda: [line for line in lines(platform_tenant().id, "tenant.acted_for") if line.actor == sub],
-        limit_s=5,
         what="the line in the own chain",
     )
     assert there.actor == sub
@@ -73,7 +72,7 @@ def test_nobody_else_leaves_the_own_tenant(api_url: str, tenant: Tenant, role: s
 
     assert {(answer.status, answer.json["code"]) for answer in foreign} == {(403, "cross_tenant_refused")}
     assert {answer.status for answer in own} == {200}
-    refused = wait_for(lambda: lines(tenant.id, "access.refused"), limit_s=5, what="the refusals on record")
+    refused = wait_for(lambda: lines(tenant.id, "access.refused"), what="the refusals on record")
     assert {line.outcome for line in refused} == {"denied"}
 
 
@@ -91,7 +90,7 @@ def test_callers_of_a_suspended_tenant_are_told_so(api: Api, tenant: Tenant, pla
 
     set_tenant_status(tenant.id, Tenant.Status.SUSPENDED)
     refused = wait_for(
-        lambda: (answer := api.get(f"/v1/jobs/{job_id}")).status != 200 and answer, limit_s=2, what="the suspension"
+        lambda: (answer := api.get(f"/v1/jobs/{job_id}")).status != 200 and answer, what="the suspension"
     )
 
     assert (refused.status, refused.json["code"]) == (403, "tenant_suspended")

@@ -72,7 +72,7 @@ def test_a_tenants_switches_are_told(tenant: Tenant, principal: Principal) -> No
 
     said = wait_for(
         lambda: (now := result(principal, "agent.context"))["policies"]["read_only"] and now,
-        limit_s=4, what="the switch",
+        what="the switch",
     )  # fmt: skip
 
     assert said["tenant"]["quotas"]["concurrent_runs"] == 3

@@ -97,7 +97,7 @@ def test_another_caller_is_seen_and_begun_anew_by_who_manages_limits(tenant: Ten
         with tenant_scope(tenant.id):
             return AuditLog.objects.filter(action="ratelimit.reset", resource_id=user.sub, actor=operator.sub).exists()
 
-    wait_for(noted, limit_s=5, what="the audit row of the reset")
+    wait_for(noted, what="the audit row of the reset")
 
 
 def test_counts_that_cannot_be_reached_are_not_said_to_begin_anew(

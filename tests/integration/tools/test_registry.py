@@ -23,7 +23,7 @@ from apps.tools.spec import DECLARED, Rate
 from kernel import engine_db
 from kernel.clock import now
 from kernel.errors import NotFoundError, UnavailableError
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 from tests.factories import make_principal, platform_tenant
 from tests.tool_calls import call
 from tests.tool_registry import audited, declare, manifest, only_here, redeclare
@@ -210,7 +210,7 @@ def test_two_processes_may_synchronise_at_the_same_time_and_see_the_same(
         )
         for number in (1, 2)
     ]
-    codes = [process.wait(timeout=30) for process in synchronising]
+    codes = [process.wait(timeout=PATIENCE_S) for process in synchronising]
 
     assert codes == [0, 0]
     assert ToolManifest.objects.using(engine_db.ALIAS).filter(is_declared=True).count() == len(DECLARED) - 1
@@ -224,12 +224,12 @@ def test_a_switch_bites_in_another_process_within_three_seconds(
 ) -> None:
     log = home / "registry-watch.log"
     spawn("tests.registry_watch", "system.time", str(tenant.id), name="registry-watch")
-    wait_for(lambda: log.exists() and "It can be called." in log.read_text(), limit_s=20, what="the other process")
+    wait_for(lambda: log.exists() and "It can be called." in log.read_text(), what="the other process")
 
     try:
         change_manifest("system.time", {"enabled": False}, by=platform_admin)
         switched_at = time.time()
-        wait_for(lambda: "It is switched off." in log.read_text(), limit_s=5, what="the switch")
+        wait_for(lambda: "It is switched off." in log.read_text(), what="the switch")
         seen_at = float(log.read_text().splitlines()[-1].split()[0])
     finally:
         change_manifest("system.time", {"enabled": True}, by=platform_admin)

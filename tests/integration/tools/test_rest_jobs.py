@@ -19,7 +19,7 @@ from apps.tools.models import ToolInvocation
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, RateLimitedError, ValidationError
 from kernel.tenant_context import tenant_scope
 from tests import slow_tools
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.factories import make_principal, make_token
 from tests.slow_tools import AT_WORK, EFFECTS
 from workers.execution import Execution, Stopped
@@ -94,7 +94,7 @@ def test_a_job_that_is_cancelled_stops_its_tool_on_the_worker(
         jobs.submit(wanted)
     approve(principal, refused.value)
     job_id = str(jobs.submit(wanted).job_id)
-    wait_for(lambda: [row.status for row in calls_of(principal)] == ["running"], limit_s=10, what="the tool's start")
+    wait_for(lambda: [row.status for row in calls_of(principal)] == ["running"], what="the tool's start")
 
     began = time.monotonic()
     asked = api.delete(f"/v1/jobs/{job_id}")
@@ -235,7 +235,7 @@ def test_a_job_that_must_stop_stops_its_tool(principal: Principal, reason: str, 
     approve(principal, refused.value)
     job = attempt(principal, payload)
     AT_WORK.clear()
-    stopper = threading.Thread(target=lambda: AT_WORK.wait(5) and job.stop(reason))
+    stopper = threading.Thread(target=lambda: AT_WORK.wait(PATIENCE_S) and job.stop(reason))
     stopper.start()
 
     with pytest.raises(Stopped):
@@ -246,7 +246,7 @@ def test_a_job_that_must_stop_stops_its_tool(principal: Principal, reason: str, 
     if goes_on:  # given back: the next attempt begins the call again, with the approval that is spent
         again = attempt(principal, payload, job_id=job.job_id)
         AT_WORK.clear()
-        stopper = threading.Thread(target=lambda: AT_WORK.wait(5) and again.stop("cancelled"))
+        stopper = threading.Thread(target=lambda: AT_WORK.wait(PATIENCE_S) and again.stop("cancelled"))
         stopper.start()
         with pytest.raises(Stopped):
             tool_invoke.run(again)
@@ -281,7 +281,7 @@ def test_a_submitter_that_lost_its_rights_is_refused_when_it_runs(tenant: Any) -
             return True
         return False
 
-    wait_for(is_refused, limit_s=5, what="the tenant becoming read-only")
+    wait_for(is_refused, what="the tenant becoming read-only")
     with pytest.raises(ForbiddenError):
         tool_invoke.run(job)
 
