@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.audit import trail
-from apps.graph import client, queries, selectors
+from apps.graph import client, queries, selectors, turns
 from apps.graph.gate.change import inspect_change
 from apps.graph.gate.verdict import GateRefusal, PassedChange
 from apps.graph.models import DONE, FAILED, PROPOSED, RUNNING, GraphChange
@@ -61,9 +61,10 @@ def carry_out(principal: Principal, cypher: str, parameters: Mapping[str, Any], 
     passed = _inspected(principal, cypher, parameters)
     change = _taken(principal, passed, parameters, token, would_change=_counted(principal, passed))
     try:
-        written = client.write(
-            passed.text, passed.parameters, tenant_id=principal.tenant_id, timeout_s=passed.timeout_s
-        )
+        with turns.of_many(principal.tenant_id):
+            written = client.write(
+                passed.text, passed.parameters, tenant_id=principal.tenant_id, timeout_s=passed.timeout_s
+            )
     except PlatformError as error:
         _close(principal, change, FAILED, error_code=error.code)
         raise

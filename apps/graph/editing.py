@@ -5,11 +5,12 @@ changes, which sets tenant and uid and holds the values against the schema, and 
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from apps.audit import trail
-from apps.graph import client, naming, queries, selectors
+from apps.graph import client, naming, queries, selectors, turns
 from apps.graph.errors import GraphConflictError
 from apps.graph.gate.change import inspect_change
 from apps.graph.gate.verdict import GateRefusal
@@ -59,14 +60,15 @@ def create_node(editor: Editor, label: str, properties: Mapping[str, Any]) -> Ma
     labels = naming.labels_of(label)
     uid = uid_for(editor.principal.tenant_id, f"made once {editor.once}")
     text = f"CREATE (n:{labels}) SET n += $properties RETURN n"
-    _require_free_key(editor, label, uid, properties)
-    try:
-        written = _write(editor, "create_node", text, {"properties": dict(properties)}, [uid], new_uid=uid)
-    except GraphConflictError:  # its uid is taken: an earlier try was
-        found = _node(editor, labels, uid)
-        if found is None:
-            raise
-        return Made(found, created=False)
+    with _turn(editor, label, properties):
+        _require_free_key(editor, label, uid, properties)
+        try:
+            written = _write(editor, "create_node", text, {"properties": dict(properties)}, [uid], new_uid=uid)
+        except GraphConflictError:  # its uid is taken: an earlier try was
+            found = _node(editor, labels, uid)
+            if found is None:
+                raise
+            return Made(found, created=False)
     return Made(written.rows.rows[0][0], created=True)
 
 
@@ -77,10 +79,11 @@ def update_nodes(editor: Editor, wish: Wish, properties: Mapping[str, Any]) -> l
         raise ValidationError("Say which properties to set.", code="nothing_to_set")
     picked = pick(editor.principal, wish, timeout_s=editor.timeout_s)
     _require_kind(picked, properties)
-    _require_own_key(editor, picked, properties)
     text = f"UNWIND $uids AS uid MATCH (n:{picked.label} {{uid: uid}}) SET n += $properties RETURN n"
     values = {"uids": list(picked.uids), "properties": dict(properties)}
-    written = _write(editor, "update_node", text, values, list(picked.uids))
+    with _turn(editor, picked.label, properties):
+        _require_own_key(editor, picked, properties)
+        written = _write(editor, "update_node", text, values, list(picked.uids))
     return [row[0] for row in written.rows.rows]
 
 
@@ -111,7 +114,9 @@ def create_relationship(editor: Editor, type_: str, start: Wish, end: Wish, prop
         f"MATCH (a:{wanted.source} {{uid: $start}}), (b:{wanted.target} {{uid: $end}}) "
         f"MERGE (a)-[r:{wanted.type}]->(b) SET r += $properties RETURN r"
     )
-    written = _write(editor, "create_relationship", text, {**ends, "properties": dict(properties)}, [*ends.values()])
+    values = {**ends, "properties": dict(properties)}
+    with turns.of_thing(editor.principal.tenant_id, f"{wanted.type} {ends['start']} {ends['end']}"):
+        written = _write(editor, "create_relationship", text, values, [*ends.values()])
     if not written.rows.rows:
         raise NotFoundError("One of the two nodes is not there any more.", code="node_not_found")
     return Made(written.rows.rows[0][0], created=written.counters.relationships_created > 0)
@@ -173,6 +178,13 @@ def _require_own_key(editor: Editor, picked: Picked, properties: Mapping[str, An
     if properties.get(key) is not None and len(picked.uids) > 1:
         raise ConflictError(f"{len(picked.uids)} nodes would get the same {key}. Set it of one node.", code="key_taken")
     _require_free_key(editor, picked.label, picked.uids[0], properties)
+
+
+def _turn(editor: Editor, label: str, properties: Mapping[str, Any]) -> AbstractContextManager[None]:
+    """While it lasts, nobody else gives a node of this label the key that these properties have."""
+    base = naming.base_of(label)
+    value = properties.get(label_named(base).key)
+    return turns.of_thing(editor.principal.tenant_id, "" if value is None else f"{base} {value}")
 
 
 def _require_free_key(editor: Editor, label: str, uid: str, properties: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 from uuid import UUID
 
-from apps.graph import epoch, selectors
+from apps.graph import epoch, selectors, turns
 from apps.graph.errors import TransferRefusedError
 from apps.graph.loading import BATCH, Loaded, load_batch
 from apps.graph.records import Record, RecordError, UntrustedError
@@ -157,23 +157,27 @@ class _Import:
 
     def _load(self, batch: list[tuple[int, Record]], source: _Source) -> None:
         """Every record of the batch that can be."""
-        adopt = adopted_by_key if self.format.is_keyed else adopted
-        records = [record for _, record in batch]
+        taken = len(batch)
         if not self.dry_run:
-            records = adopt(records, self.tenant_id)
+            with turns.of_many(self.tenant_id):
+                taken = self._write(batch, source)
+        if self.findings is not None:
+            self.findings.records += taken
+
+    def _write(self, batch: list[tuple[int, Record]], source: _Source) -> int:
+        """How many records of the batch went into the graph, or were there."""
         lines = [line for line, _ in batch]
-        while records and not self.dry_run:
+        adopt = adopted_by_key if self.format.is_keyed else adopted
+        records = adopt([record for _, record in batch], self.tenant_id)
+        while records:
             try:
-                loaded = load_batch(self.tenant_id, records)
+                self._count(load_batch(self.tenant_id, records))
+                break
             except RecordError as error:
                 at = next((number for number, record in enumerate(records) if record is error.record), 0)
                 self._note(source, lines[at], error)
                 del records[at], lines[at]
-            else:
-                self._count(loaded)
-                break
-        if self.findings is not None:
-            self.findings.records += len(records)
+        return len(records)
 
     def _count(self, loaded: Loaded) -> None:
         self.loaded += loaded
