@@ -1,9 +1,8 @@
 """Routes of health, metrics, documentation, and of what joins tenants with jobs."""
 
 from django.urls import path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
 
-from apps.ops.views import health, index, tenants
+from apps.ops.views import documentation, health, index, tenants
 
 urlpatterns = [
     path("v1/tenants/<str:tenant_id>", tenants.TenantDetail.as_view()),
@@ -17,17 +16,7 @@ urlpatterns = [
     path("v1/health/startup", health.Startup.as_view()),
     path("v1/health/components", health.Components.as_view()),
     path("v1/health/components/<str:name>", health.Component.as_view()),
-    path(
-        "v1/openapi.json",
-        SpectacularJSONAPIView.as_view(authentication_classes=[], permission_classes=[]),
-        name="schema",
-    ),
-    path(
-        "v1/docs",
-        SpectacularSwaggerView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
-    ),
-    path(
-        "v1/redoc",
-        SpectacularRedocView.as_view(url_name="schema", authentication_classes=[], permission_classes=[]),
-    ),
+    path("v1/openapi.json", documentation.OpenApi.as_view(), name="schema"),
+    path("v1/docs", documentation.Swagger.as_view(url_name="schema")),
+    path("v1/redoc", documentation.Redoc.as_view(url_name="schema")),
 ]

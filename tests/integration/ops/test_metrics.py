@@ -115,9 +115,21 @@ def test_every_reference_inside_the_openapi_document_leads_somewhere(api_url: st
 
 
 @pytest.mark.requirement("ops:docs")
-def test_the_documentation_is_served_without_a_token(api_url: str) -> None:
-    page = Api(api_url).get("/v1/docs")
+def test_a_client_that_holds_the_openapi_document_is_not_sent_it_again(api_url: str) -> None:
+    first = Api(api_url).get("/v1/openapi.json")
+
+    again = Api(api_url).get("/v1/openapi.json", If_None_Match=first.headers["etag"])
+
+    assert (again.status, again.body) == (304, b"")
+    assert Api(api_url).get("/v1/openapi.json").body == first.body
+
+
+@pytest.mark.requirement("ops:docs")
+@pytest.mark.parametrize("path", ["/v1/docs", "/v1/redoc"])
+def test_the_documentation_is_served_without_a_token_and_from_here_alone(api_url: str, path: str) -> None:
+    page = Api(api_url).get(path)
 
     assert page.status == 200
     assert page.headers["content-type"].startswith("text/html")
     assert b"/v1/openapi.json" in page.body
+    assert b"https://" not in page.body
