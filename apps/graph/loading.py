@@ -2,7 +2,7 @@
 
 A batch is looked up first, then what is missing is made and what differs is changed, each in one transaction: on
 ArcadeDB this is four times as fast as MERGE, which also walks all of a node's relationships. One loader a tenant at a
-time: two at once could make a relationship twice.
+time, in its turn (turns.py): two at once could make a relationship twice.
 """
 
 from collections import defaultdict

@@ -84,6 +84,9 @@ class JobOut(BaseModel):
     retry_of: UUID | None
     last_event_id: int = Field(description="Number of its latest event.")
     etag: str
+    withheld: str | None = Field(
+        description="Why payload and result are left out: of a tool that you may not call so now."
+    )
 
 
 class JobPage(BaseModel):
@@ -165,13 +168,14 @@ def idempotency_key(header: str | None) -> str | None:
     return header
 
 
-def job_etag(job: Job) -> str:
-    """Changes with every event of the job, and with the request to cancel it."""
-    return strong_etag(job.id, job.status, job.last_seq, job.attempt, job.cancel_requested_at, job.dead_lettered_at)
+def job_etag(job: Job, withheld: str | None) -> str:
+    """Changes with every event of the job, with the request to cancel it, and with what its reader may see."""
+    seen = (job.id, job.status, job.last_seq, job.attempt, job.cancel_requested_at, job.dead_lettered_at)
+    return strong_etag(*seen, *([] if withheld is None else [withheld]))
 
 
-def job_out(job: Job) -> dict[str, Any]:
-    """A job as GET shows it."""
+def job_out(job: Job, withheld: str | None) -> dict[str, Any]:
+    """A job as GET shows it. ``withheld``: why this caller sees neither payload nor result, or None."""
     return {
         "id": job.id,
         "job_id": job.id,
@@ -182,8 +186,8 @@ def job_out(job: Job) -> dict[str, Any]:
         "owner_sub": job.owner_sub,
         "tenant_id": job.tenant_id,
         "priority": job.priority,
-        "payload": job.payload_json,
-        "result": job.result_json,
+        "payload": job.payload_json if withheld is None else {},
+        "result": job.result_json if withheld is None else None,
         "error": job.error_json,
         "progress": job.progress_percent,
         "created_at": iso(job.created_at),
@@ -198,7 +202,8 @@ def job_out(job: Job) -> dict[str, Any]:
         "dead_lettered_at": iso(job.dead_lettered_at),
         "retry_of": job.retry_of,
         "last_event_id": job.last_seq,
-        "etag": job_etag(job).strip('"'),
+        "etag": job_etag(job, withheld).strip('"'),
+        "withheld": withheld,
     }
 
 

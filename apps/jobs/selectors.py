@@ -10,6 +10,7 @@ from django.db.models import Count, JSONField, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.identity.principal import Principal
+from apps.jobs.checks import WITHHELD
 from apps.jobs.logs import LogRef
 from apps.jobs.models import IdempotencyKey, Job, JobEvent
 from apps.jobs.states import TERMINAL
@@ -44,6 +45,12 @@ def get_job(principal: Principal, job_id: UUID) -> Job:
     if job is None or not (principal.is_admin or job.owner_sub == principal.sub):
         raise NotFoundError("There is no such job.", code="job_not_found")
     return job
+
+
+def withheld(principal: Principal, job: Job) -> str | None:
+    """Why this caller may not see what went into the job and came out, as its type has it; None when it may."""
+    look = WITHHELD.get(job.type)
+    return None if look is None else look(principal, job.payload_json)
 
 
 def list_jobs(

@@ -92,7 +92,8 @@ def list_response(request: Request, *, route: str, owner_sub: str | None, dead_l
         token = pagination.encode_cursor(
             pagination.Cursor(jobs[-1].created_at, jobs[-1].id, offset + limit), scope=scope
         )
-    body = pagination.page([schemas.job_out(job) for job in jobs], total=total, limit=limit, offset=offset, token=token)
+    items = [schemas.job_out(job, selectors.withheld(principal, job)) for job in jobs]
+    body = pagination.page(items, total=total, limit=limit, offset=offset, token=token)
     return json_response(body, headers={"Cache-Control": "private, max-age=30", "Vary": "Authorization, X-Tenant-Id"})
 
 
@@ -161,13 +162,15 @@ class JobDetail(ApiView):
 
     @extend_schema(operation_id="get_job", summary="Read a job", responses={200: schemas.JobOut, 304: None})
     def get(self, request: Request, job_id: str) -> HttpResponse:
-        job = selectors.get_job(principal_of(request), parse_id(job_id))
+        principal = principal_of(request)
+        job = selectors.get_job(principal, parse_id(job_id))
+        withheld = selectors.withheld(principal, job)
         headers = {
-            "ETag": schemas.job_etag(job),
+            "ETag": schemas.job_etag(job, withheld),
             "Cache-Control": "private, max-age=15",
             "Vary": "Authorization, X-Tenant-Id",
         }
-        return json_if_changed(request, lambda: schemas.job_out(job), headers)
+        return json_if_changed(request, lambda: schemas.job_out(job, withheld), headers)
 
     @extend_schema(
         operation_id="cancel_job",

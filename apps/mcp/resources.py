@@ -53,6 +53,11 @@ def _run(principal: Principal, run_id: UUID) -> Any:
     return run_out(run, run_selectors.list_steps(run))
 
 
+def _job(principal: Principal, job_id: UUID) -> Any:
+    job = job_selectors.get_job(principal, job_id)
+    return job_out(job, job_selectors.withheld(principal, job))
+
+
 RESOURCES = (
     Resource(
         "cineca://graph/schema",
@@ -79,7 +84,7 @@ RESOURCES = (
         "A job that you submitted, with its state, its progress and its result. The id is a UUID.",
         "jobs:read",
         "v1/jobs/<str:job_id>",
-        lambda principal, job_id: job_out(job_selectors.get_job(principal, job_id)),
+        _job,
     ),
 )
 

@@ -140,7 +140,7 @@ class InvocationDetail(ApiView):
         refuse_unknown(request)
         principal = principal_of(request)
         row = selectors.get_invocation(principal, name, parse_id(invocation_id, "invocation"))
-        shown = invocation_out(row, selectors.withheld(principal, row))
+        shown = invocation_out(row, selectors.withheld(principal, row.tool, row.arguments))
         seen = strong_etag("invocation", row.id, shown["status"], shown["finished_at"], shown["withheld"])
         return json_if_changed(request, lambda: shown, {**READ, "ETag": seen})
 

@@ -1,6 +1,6 @@
 """Reads of invocations and approvals, in the caller's tenant scope: a foreign row and a missing one look the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -82,17 +82,17 @@ def get_invocation(principal: Principal, name: str, invocation_id: UUID) -> Tool
     return row
 
 
-def withheld(principal: Principal, row: ToolInvocation) -> str | None:
+def withheld(principal: Principal, name: str, arguments: Mapping[str, Any]) -> str | None:
     """Why this caller may not see what went into its call and came out; None when it may. A result is shown to who
     could ask for it now: rights that were taken away, or that this token leaves out, do not live on in the store."""
     if principal.is_admin:
         return None
     try:
-        tool = registry.find(principal.tenant_id, row.tool)
+        tool = registry.find(principal.tenant_id, name)
     except NotFoundError:
-        return f"There is no tool {row.tool} any more: only administrators see what it was given and gave."
-    missing = registry.lacks(principal, tool.called_with(row.arguments))
-    return None if missing is None else f"{row.tool} needs {missing}, which you do not have now."
+        return f"There is no tool {name} any more: only administrators see what it was given and gave."
+    missing = registry.lacks(principal, tool.called_with(arguments))
+    return None if missing is None else f"{name} needs {missing}, which you do not have now."
 
 
 def list_approvals(

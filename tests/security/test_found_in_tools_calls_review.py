@@ -1,5 +1,6 @@
 """What an attacker found in how tools are called and written down: each of it stays closed."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,9 @@ from apps.graph.records import Node
 from apps.graph.uids import uid_for
 from apps.identity.issuer import sign_access_token
 from apps.identity.principal import Principal
+from apps.jobs.models import Job
+from apps.jobs.services import create_job
+from apps.mcp import resources
 from apps.tenancy.models import Tenant
 from apps.tools import approvals, pipeline, registry, syncing, under_way
 from apps.tools.approvals import Asked
@@ -318,6 +322,28 @@ def test_a_result_stays_with_a_caller_that_may_still_call(principal: Principal) 
     )
 
     assert said["result"]["ok"] and said["withheld"] is None
+
+
+def test_a_job_that_called_a_tool_is_shown_whole_to_who_could_make_the_call_now(tenant: Tenant) -> None:
+    admin = make_principal(tenant, "admin")
+    asked = {"tool": "security.audit", "arguments": {"action": "list", "limit": 2}}
+    job_id = str(create_job(admin, type_name="tool.invoke", payload=asked).job_id)
+    plain = str(create_job(admin, type_name="test", payload={}).job_id)
+    with tenant_scope(tenant.id):
+        Job.objects.filter(id=job_id).update(result_json={"ok": True})
+    guest = replace(make_principal(tenant, "user"), sub=admin.sub)
+
+    whole = browser(admin).get(f"/v1/jobs/{job_id}")
+    one = browser(guest).get(f"/v1/jobs/{job_id}", headers={"If-None-Match": whole["ETag"]})
+    items = {item["id"]: item for item in browser(guest).get("/v1/jobs").json()["items"]}
+    _, document = resources.read(guest, f"cineca://jobs/{job_id}")
+
+    assert (whole.json()["payload"], whole.json()["result"], whole.json()["withheld"]) == (asked, {"ok": True}, None)
+    assert one.status_code == 200
+    for said in (one.json(), items[job_id], json.loads(document)):
+        assert (said["payload"], said["result"], said["status"]) == ({}, None, "queued")
+        assert said["withheld"].startswith("security.audit needs ")
+    assert items[plain]["withheld"] is None
 
 
 # -- 13, 14: crud
