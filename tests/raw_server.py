@@ -4,14 +4,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from typing import Any
 
-import httpx2
-
 from apps.llm.failures import ProviderFailure
-from apps.llm.net import client
-from apps.llm.net.limits import CallLimits, limited
+from apps.llm.net.client import ProviderClient
+from apps.llm.net.limits import CallLimits
 
 Serve = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -66,14 +64,27 @@ def answering(start: bytes, more: Callable[[], bytes], *, every_s: float = 0.0) 
     return serve
 
 
-def ask(url: str, *, limit_s: float = 2.0, **limits: Any) -> tuple[httpx2.Response | None, ProviderFailure | None]:
-    """One GET within limits: the answer, or the failure as the adapters see it."""
-    bounds = CallLimits.within(limit_s, **limits)
-    with client.provider_client(base_url=url) as calling, limited(bounds):
-        try:
-            return calling.get("/"), None
-        except httpx2.HTTPError as error:
-            return None, client.failure_of(error, bounds)
+def ask(url: str, *, limit_s: float = 2.0, **limits: Any) -> tuple[int | None, ProviderFailure | None]:
+    """One GET within limits: the status of the answer, or the failure as the adapters see it."""
+    try:
+        with calling(url) as client:
+            return get(client, CallLimits.within(limit_s, **limits)), None
+    except ProviderFailure as failure:
+        return None, failure
+
+
+@contextmanager
+def calling(url: str, **more: Any) -> Iterator[ProviderClient]:
+    """The client that adapters use."""
+    with closing(ProviderClient(base_url=url, **more)) as client:
+        yield client
+
+
+def get(client: ProviderClient, limits: CallLimits) -> int:
+    """One GET whose answer is read to its end; its status."""
+    answer = client.ask("GET", "", limits)
+    answer.body()
+    return answer.status
 
 
 def refused(url: str, **limits: Any) -> ProviderFailure:

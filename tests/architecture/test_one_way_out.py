@@ -78,7 +78,7 @@ def test_connections_to_the_outside_are_made_in_one_place() -> None:
         if not name.startswith((WAY_OUT, "platform/devkit/")) and name not in OPERATORS_OWN and (out := ways_out(tree))
     }
 
-    assert not strays, "providers are called with apps.llm.net.client.provider_client"
+    assert not strays, "providers are called with apps.llm.net.client.ProviderClient"
 
 
 @pytest.mark.requirement("llm:one-way-out")

@@ -1,35 +1,50 @@
-"""The one factory of HTTP clients for providers, and what their failures mean."""
+"""The one HTTP client for providers, and what its failures mean (docs/adr/0013)."""
 
 import ssl
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Mapping
 from functools import cache
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import Any, TypeVar, cast
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 import httpcore2
 import httpx2
 from django.conf import settings
 
 from apps.llm.failures import FailureKind, ProviderFailure
+from apps.llm.net.addresses import PORTS
 from apps.llm.net.backend import GuardedBackend, RefusedError, StaleConnection
-from apps.llm.net.limits import CallLimits, current_limits, limited
+from apps.llm.net.limits import CallLimits, limited
 
-T = TypeVar("T")
 KEEP_ALIVE_S = 30.0
+ERRORS = (
+    httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, httpcore2.UnsupportedProtocol,
+)  # fmt: skip
 
 
-class UnwantedAnswer(httpx2.RemoteProtocolError):
-    """An HTTP answer of a sort that is not read. The text is ours: nothing in it comes from the provider."""
+class ProviderClient:
+    """HTTP/1.1 to one provider, for many threads. All that is sent and read keeps to the limits of the call that it is
+    for, and every failure is a ProviderFailure.
 
-
-class GuardedTransport(httpx2.HTTPTransport):
-    """HTTP/1.1 over checked connections to one origin. A redirect and a packed answer are refused before anybody reads
-    them.
+    A path is only ever appended to ``base_url``: nothing else says where a request goes. No redirect is followed, no
+    packed answer read, no cookie kept, and nothing taken from the environment: no proxy, no certificate, no netrc.
     """
 
-    def __init__(self, base_url: str, pool_size: int) -> None:
-        super().__init__(verify=_tls(), trust_env=False)
-        self._origin = _origin(httpx2.URL(base_url))
+    def __init__(self, *, base_url: str, headers: Mapping[str, str] | None = None, pool_size: int = 64) -> None:
+        try:
+            parts = urlsplit(base_url)
+            self._scheme, self._host = parts.scheme.encode("ascii"), (parts.hostname or "").encode("ascii")
+            self._port, self._path = parts.port, parts.path.rstrip("/").encode("ascii") + b"/"
+        except ValueError as error:  # a row that was changed behind our back: checked_url lets no such address in
+            raise ProviderFailure(FailureKind.UNSUPPORTED, "Its address is not a URL.") from error
+        named = b"[%b]" % self._host if b":" in self._host else self._host
+        own_port = self._port not in (None, PORTS.get(parts.scheme))
+        self._headers = [
+            (b"Host", b"%b:%d" % (named, self._port) if own_port else named),
+            (b"Accept", b"*/*"),
+            (b"Accept-Encoding", b"identity"),
+            (b"User-Agent", b"cineca-agentic-platform"),
+            *((name.encode("ascii"), value.encode("utf-8")) for name, value in (headers or {}).items()),
+        ]
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_tls(),
             max_connections=pool_size,
@@ -40,69 +55,80 @@ class GuardedTransport(httpx2.HTTPTransport):
             network_backend=GuardedBackend(),
         )
 
-    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if _origin(request.url) != self._origin:
-            raise httpx2.ConnectError("") from RefusedError("The request is for another host than the provider's.")
-        limits = current_limits()
-        wait_s = settings.LLM_SLOT_WAIT_S if limits is None else min(settings.LLM_SLOT_WAIT_S, limits.left_s)
-        request.extensions = {**request.extensions, "timeout": {"pool": wait_s}}
-        try:
-            response = super().handle_request(request)
-        except httpx2.ReadError as error:
-            if not isinstance(error.__cause__, StaleConnection):
-                raise
-            response = super().handle_request(request)  # once: a server that dies of a request shall not get it often
-        if response.status_code < 200 or 300 <= response.status_code < 400:
-            response.close()
-            what = "a redirect: none is followed" if response.status_code >= 300 else "which ends nothing"
-            raise UnwantedAnswer(f"It answered {response.status_code}, {what}.")
-        if response.headers.get("content-encoding", "").lower() not in ("", "identity"):
-            response.close()
-            raise UnwantedAnswer("Its answer is packed although it was asked not to do so.")
-        return response
-
-
-def provider_client(*, base_url: str, headers: dict[str, str] | None = None, pool_size: int = 64) -> httpx2.Client:
-    """A client for one provider, for use inside ``limited(limits)`` only: all it sends and reads keeps to these limits.
-
-    Nothing comes from the environment: no proxy, no certificate, no netrc. No cookie is kept.
-    """
-    return httpx2.Client(
-        base_url=base_url,
-        headers={"Accept-Encoding": "identity", "User-Agent": "cineca-agentic-platform", **(headers or {})},
-        transport=GuardedTransport(base_url, pool_size),
-        timeout=None,
-        follow_redirects=False,
-        trust_env=False,
-        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-    )
-
-
-def stepwise(limits: CallLimits, steps: Iterator[T]) -> Generator[T, None, None]:
-    """The same items; each is waited for within ``limits``, also when other streams are read in between.
-
-    Closing this closes ``steps``, also before the first item.
-    """
-    taken = _taken(limits, steps)
-    next(taken)
-    return taken
-
-
-def _taken(limits: CallLimits, steps: Iterator[T]) -> Generator[T, None, None]:
-    try:
-        yield cast(T, None)  # stepwise leaves it here: a generator that has not begun would not come to its finally
-        while True:
-            with limited(limits):
+    def ask(self, method: str, path: str, limits: CallLimits, document: bytes | None = None) -> "Answer":
+        """One request, of a JSON document perhaps. The answer's body is still to be read; it must be closed."""
+        request = httpcore2.Request(
+            method,
+            httpcore2.URL(
+                scheme=self._scheme, host=self._host, port=self._port, target=self._path + path.encode("ascii")
+            ),
+            headers=self._headers if document is None else [*self._headers, *_describing(document)],
+            content=document,
+            extensions={"timeout": {"pool": min(settings.LLM_SLOT_WAIT_S, limits.left_s)}},
+        )
+        with limited(limits):
+            try:
                 try:
-                    item = next(steps)
-                except StopIteration:
-                    return
-            yield item
-    finally:
-        close: Any = getattr(steps, "close", None)
-        if close is not None:
-            with limited(limits):
-                close()
+                    response = self._pool.handle_request(request)
+                except StaleConnection:
+                    # Once: a server that dies of a request shall not get it often.
+                    response = self._pool.handle_request(request)
+            except ERRORS as error:
+                _fail(error, limits)
+        answer = Answer(response, limits)
+        if unwanted := answer.why_unwanted():
+            answer.close()
+            raise ProviderFailure(FailureKind.GARBAGE, unwanted)
+        return answer
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class Answer:
+    """An answer whose body comes as it is read, once: in ``pieces``, or as a ``body``."""
+
+    def __init__(self, response: httpcore2.Response, limits: CallLimits) -> None:
+        self.status = response.status
+        self._response, self._limits = response, limits
+
+    def header(self, name: bytes) -> str | None:
+        """By its name in lower case; the first of several."""
+        found = next((value for own, value in self._response.headers if own.lower() == name), None)
+        return None if found is None else found.decode("latin-1")
+
+    def pieces(self) -> Generator[bytes, None, None]:
+        """As they come. Each is waited for within the call's limits, also when other streams are read in between."""
+        steps = self._response.iter_stream()
+        while True:
+            with limited(self._limits):
+                try:
+                    piece = next(steps, None)
+                except ERRORS as error:
+                    _fail(error, self._limits)
+            if piece is None:
+                return
+            yield piece
+
+    def body(self) -> bytes:
+        """All of it; then it is closed."""
+        try:
+            return b"".join(self.pieces())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection back, or cut it while something is still to come."""
+        self._response.close()
+
+    def why_unwanted(self) -> str:
+        """A sentence on an answer of a sort that is not read; empty for the others."""
+        if self.status < 200 or 300 <= self.status < 400:
+            what = "a redirect: none is followed" if self.status >= 300 else "which ends nothing"
+            return f"It answered {self.status}, {what}."
+        if (self.header(b"content-encoding") or "").lower() not in ("", "identity"):
+            return "Its answer is packed although it was asked not to do so."
+        return ""
 
 
 _ENDED = {
@@ -113,54 +139,34 @@ _ENDED = {
 }
 
 
-def failure_of(error: BaseException, limits: CallLimits) -> ProviderFailure:
-    """What an exception of the client, or of a library above it, says about the provider.
+def _fail(error: Exception, limits: CallLimits) -> NoReturn:
+    """Raise what an error of the HTTP library says about the provider.
 
-    No text of the HTTP library is passed on: it quotes headers, and a provider may echo the key in one.
+    None of its texts is passed on: they quote headers, and a provider may echo the key in one.
     """
-    if limits.ended_by is not None:
-        return ProviderFailure(*_ENDED[limits.ended_by])
-    for cause in _causes(error):
-        failure = _meaning(cause)
-        if failure is not None:
-            return failure
-    return ProviderFailure(FailureKind.GARBAGE, f"The answer cannot be read ({type(error).__name__}).")
+    kind, detail = _ENDED[limits.ended_by] if limits.ended_by is not None else _meaning(error)
+    raise ProviderFailure(kind, detail) from error
 
 
-def _meaning(cause: BaseException) -> ProviderFailure | None:
-    """Of one exception in the chain, outermost first; None: ask the next."""
-    match cause:
-        case ProviderFailure():
-            return cause
-        case RefusedError() | UnwantedAnswer():
-            kind = FailureKind.UNSUPPORTED if isinstance(cause, RefusedError) else FailureKind.GARBAGE
-            return ProviderFailure(kind, str(cause))
-        case httpx2.ConnectError() if isinstance(cause.__cause__, RefusedError):
-            return None
-        case httpx2.PoolTimeout():
-            return ProviderFailure(FailureKind.BUSY, "As many calls to it are under way as it may have.")
-        case httpx2.TimeoutException() | httpcore2.TimeoutException() | TimeoutError():
-            return ProviderFailure(FailureKind.TIMEOUT, "The provider was not reached in time.")
-        case httpx2.UnsupportedProtocol() | httpx2.LocalProtocolError():
-            return ProviderFailure(FailureKind.UNSUPPORTED, "The request cannot be sent: its URL or a header is wrong.")
-        case httpx2.RemoteProtocolError() if "disconnected" in str(cause) or "peer closed" in str(cause):
-            return ProviderFailure(FailureKind.CONNECTION, "The connection was cut.")
-        case httpx2.RemoteProtocolError():
-            return ProviderFailure(FailureKind.GARBAGE, "The answer is no HTTP answer.")
-        case httpx2.TransportError():
-            return ProviderFailure(FailureKind.CONNECTION, "The provider cannot be reached, or cut the connection.")
-    return None
+def _meaning(error: Exception) -> tuple[FailureKind, str]:
+    match error:
+        case RefusedError():
+            return FailureKind.UNSUPPORTED, str(error)
+        case httpcore2.PoolTimeout():
+            return FailureKind.BUSY, "As many calls to it are under way as it may have."
+        case httpcore2.TimeoutException():
+            return FailureKind.TIMEOUT, "The provider was not reached in time."
+        case httpcore2.UnsupportedProtocol() | httpcore2.LocalProtocolError():
+            return FailureKind.UNSUPPORTED, "The request cannot be sent: its URL or a header is wrong."
+        case httpcore2.RemoteProtocolError() if "disconnected" in str(error) or "peer closed" in str(error):
+            return FailureKind.CONNECTION, "The connection was cut."
+        case httpcore2.ProtocolError():
+            return FailureKind.GARBAGE, "The answer is no HTTP answer."
+    return FailureKind.CONNECTION, "The provider cannot be reached, or cut the connection."
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__
-
-
-def _origin(url: httpx2.URL) -> tuple[str, bytes, int | None]:
-    return url.scheme, url.raw_host, url.port
+def _describing(document: bytes) -> list[tuple[bytes, bytes]]:
+    return [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(document))]
 
 
 @cache

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from apps.llm.failures import FailureKind, ProviderFailure
-from apps.llm.net.client import provider_client
+from apps.llm.net.client import ProviderClient
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers import parts, wire
 from apps.llm.providers.base import ProviderAnswer, ProviderCall, ProviderConfig, PullProgress, RemoteModel
@@ -25,7 +25,7 @@ class OllamaAdapter:
         self._config = config
         headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
         self._wire = wire.Wire(
-            provider_client(base_url=config.base_url, headers=headers, pool_size=config.max_concurrency),
+            ProviderClient(base_url=config.base_url, headers=headers, pool_size=config.max_concurrency),
             config.api_key,
         )
 

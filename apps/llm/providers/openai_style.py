@@ -7,7 +7,7 @@ from pydantic_core import to_json
 
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.addresses import host_of
-from apps.llm.net.client import provider_client
+from apps.llm.net.client import ProviderClient
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers import parts, wire
 from apps.llm.providers.base import ProviderAnswer, ProviderCall, ProviderConfig, PullProgress, RemoteModel
@@ -25,7 +25,7 @@ class OpenAIStyleAdapter:
         self._is_openai = host_of(config.base_url) == OPENAI_HOST
         self._want_newer_name: set[str] = set()
         self._wire = wire.Wire(
-            provider_client(base_url=config.base_url, headers=self.headers(config), pool_size=config.max_concurrency),
+            ProviderClient(base_url=config.base_url, headers=self.headers(config), pool_size=config.max_concurrency),
             config.api_key,
         )
 

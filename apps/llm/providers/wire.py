@@ -2,18 +2,17 @@
 
 import re
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import httpx2
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from apps.llm.failures import FailureKind, ProviderFailure
-from apps.llm.net.client import failure_of, stepwise
-from apps.llm.net.limits import CallLimits, limited
+from apps.llm.net.client import Answer, ProviderClient
+from apps.llm.net.limits import CallLimits
 from apps.llm.providers.parts import document, garbage
 
 LINE_MAX_BYTES = 1_048_576
@@ -40,38 +39,26 @@ _BY_STATUS = {
 class Wire:
     """Requests to one provider. ``key`` is only known here so that it can be struck out of what the provider says."""
 
-    def __init__(self, client: httpx2.Client, key: str) -> None:
+    def __init__(self, client: ProviderClient, key: str) -> None:
         self._client, self._key = client, key
 
     def fetch(self, method: str, path: str, limits: CallLimits, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The JSON object that the provider answers. ProviderFailure otherwise."""
-        try:
-            with limited(limits):
-                response = self._client.request(method, path, content=_encoded(body), headers=_TYPE if body else None)
-        except httpx2.HTTPError as error:
-            raise failure_of(error, limits) from error
-        if response.status_code != 200:
-            raise self._refusal(response)
-        return document(response.content)
+        answer = self._client.ask(method, path, limits, _encoded(body))
+        said = answer.body()
+        if answer.status != 200:
+            raise self._refusal(answer, said)
+        return document(said)
 
     def lines(self, path: str, limits: CallLimits, body: dict[str, Any]) -> Generator[bytes, None, None]:
         """The lines of a streamed answer as they come, without their ends. Closing it closes the connection."""
-        request = self._client.build_request("POST", path, content=_encoded(body), headers=_TYPE)
+        answer = self._client.ask("POST", path, limits, _encoded(body))
         try:
-            with limited(limits):
-                response = self._client.send(request, stream=True)
-        except httpx2.HTTPError as error:
-            raise failure_of(error, limits) from error
-        try:
-            if response.status_code != 200:
-                with limited(limits):
-                    response.read()
-                raise self._refusal(response)
-            yield from _split(stepwise(limits, response.iter_raw()))
-        except httpx2.HTTPError as error:
-            raise failure_of(error, limits) from error
+            if answer.status != 200:
+                raise self._refusal(answer, answer.body())
+            yield from _split(answer.pieces())
         finally:
-            response.close()
+            answer.close()
 
     def refuse_error(self, answer: dict[str, Any]) -> None:
         """An error that comes with status 200, as Ollama and OpenRouter tell what goes wrong in mid-answer."""
@@ -88,10 +75,10 @@ class Wire:
     def close(self) -> None:
         self._client.close()
 
-    def _refusal(self, response: httpx2.Response) -> ProviderFailure:
+    def _refusal(self, answer: Answer, body: bytes) -> ProviderFailure:
         """The failure that a status other than 200 means."""
-        status = response.status_code
-        said, code = _error_of(response.content)
+        status = answer.status
+        said, code = _error_of(body)
         kind = _BY_STATUS.get(status) or (FailureKind.SERVER if status >= 500 else FailureKind.BAD_REQUEST)
         if status < 400:
             kind = FailureKind.GARBAGE
@@ -104,7 +91,7 @@ class Wire:
             kind,
             f"It answered {status}{': ' if shown else ''}{shown}"[:DETAIL_CHARS],
             status_code=status,
-            retry_after_s=retry_after(response.headers),
+            retry_after_s=retry_after(answer.header),
         )
 
     def _shown(self, said: str) -> str:
@@ -112,17 +99,16 @@ class Wire:
         return _CONTROL.sub(" ", said.replace(self._key, "(key)") if self._key else said).strip()
 
 
-_TYPE = {"Content-Type": "application/json"}
 _ENDED_BY_US = (FailureKind.TIMEOUT, FailureKind.TOO_LARGE, FailureKind.CANCELLED)
 
 
-def retry_after(headers: httpx2.Headers) -> float | None:
+def retry_after(header: Callable[[bytes], str | None]) -> float | None:
     """Seconds until the provider wants to be asked again, a day at most: retry-after-ms, or Retry-After as seconds or
     as a date."""
     try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
+        if (milliseconds := header(b"retry-after-ms")) is not None:
             seconds = float(milliseconds) / 1000
-        elif (stated := headers.get("retry-after")) is None:
+        elif (stated := header(b"retry-after")) is None:
             return None
         elif re.fullmatch(r"\d+(\.\d+)?", stated.strip()):
             seconds = float(stated)

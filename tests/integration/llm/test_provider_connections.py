@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx2
 import pytest
 
-from apps.llm.failures import FailureKind
-from apps.llm.net import client
-from apps.llm.net.limits import CallLimits, limited
-from tests.raw_server import EMPTY, OK, Serve, answering, ask, head, refused, server
+from apps.llm.failures import FailureKind, ProviderFailure
+from apps.llm.net.limits import CallLimits
+from tests.raw_server import EMPTY, OK, Serve, answering, ask, calling, get, head, refused, server
 
 
 @contextmanager
@@ -99,46 +97,42 @@ def test_whether_it_is_cancelled_is_asked_a_few_times_a_second_however_fast_the_
 def test_two_streams_read_in_turn_keep_their_own_limits() -> None:
     with (
         server(answering(OK + b"\r\n", lambda: b"x" * 1000, every_s=0.01)) as url,
-        client.provider_client(base_url=url) as calling,
+        calling(url) as client,
     ):
         short, long = CallLimits.within(0.3), CallLimits.within(5.0)
         seen = 0
-        streams = []
-        for limits in (short, long):
-            with limited(limits):
-                response = calling.send(calling.build_request("GET", "/"), stream=True)
-            streams.append((response, client.stepwise(limits, response.iter_raw())))
-        with pytest.raises(httpx2.ReadTimeout):
+        answers = [client.ask("GET", "", limits) for limits in (short, long)]
+        ends_soon, goes_on = (answer.pieces() for answer in answers)
+        with pytest.raises(ProviderFailure) as raised:
             while True:
-                next(streams[1][1])
-                next(streams[0][1])
+                next(goes_on)
+                next(ends_soon)
                 seen += 1
-        next(streams[1][1])
-        for response, steps in streams:
-            steps.close()
-            response.close()
+        next(goes_on)
+        for answer in answers:
+            answer.close()
 
     assert seen > 3
-    assert (short.ended_by, long.ended_by) == ("deadline", None)
+    assert (raised.value.kind, short.ended_by, long.ended_by) == (FailureKind.TIMEOUT, "deadline", None)
 
 
 @pytest.mark.requirement("llm:limits-apart")
-def test_a_stream_that_is_closed_before_its_first_piece_closes_what_is_below() -> None:
-    closed = []
+def test_an_answer_that_is_closed_before_its_first_piece_is_cut() -> None:
+    hung_up = threading.Event()
 
-    class Below:
-        def __iter__(self) -> Iterator[int]:
-            return self
+    def serve(connection: socket.socket) -> None:
+        head(connection)
+        connection.sendall(OK + b"Content-Length: 9\r\n\r\n{")
+        if not connection.recv(1):
+            hung_up.set()
 
-        def __next__(self) -> int:
-            raise AssertionError("nobody asked for it")
+    with server(serve) as url, calling(url) as client:
+        answer = client.ask("GET", "", CallLimits.within(5))
+        answer.pieces()
+        answer.close()
+        told = hung_up.wait(5)
 
-        def close(self) -> None:
-            closed.append(True)
-
-    client.stepwise(CallLimits.within(1), Below()).close()
-
-    assert closed == [True]
+    assert told
 
 
 @pytest.mark.requirement("llm:limits-apart")
@@ -152,14 +146,14 @@ def test_a_call_that_finds_no_free_connection_is_told_soon(settings: Any) -> Non
         over.wait(3)
 
     limits = CallLimits.within(5)
-    with server(holding) as url, client.provider_client(base_url=url, pool_size=1) as calling, limited(limits):
-        held = calling.send(calling.build_request("GET", "/"), stream=True)
-        with pytest.raises(httpx2.PoolTimeout) as raised:
-            calling.get("/")
+    with server(holding) as url, calling(url, pool_size=1) as client:
+        held = client.ask("GET", "", limits)
+        with pytest.raises(ProviderFailure) as raised:
+            client.ask("GET", "", limits)
         held.close()
         over.set()
 
-    assert client.failure_of(raised.value, limits).kind is FailureKind.BUSY
+    assert raised.value.kind is FailureKind.BUSY
 
 
 def counted(heads: list[bytes], *, answers: int) -> Serve:
@@ -181,10 +175,10 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_failure() -> None:
         head(connection)
         connection.sendall(EMPTY)
 
-    with server(once) as url, client.provider_client(base_url=url) as calling, limited(CallLimits.within(5)):
+    with server(once) as url, calling(url) as client:
         statuses = []
         for _ in range(5):
-            statuses.append(calling.get("/").status_code)
+            statuses.append(get(client, CallLimits.within(5)))
             time.sleep(0.02)
 
     assert statuses == [200] * 5
@@ -194,12 +188,8 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_failure() -> None:
 def test_nor_is_one_that_it_closes_just_as_the_request_comes() -> None:
     heads: list[bytes] = []
 
-    with (
-        server(counted(heads, answers=1)) as url,
-        client.provider_client(base_url=url) as calling,
-        limited(CallLimits.within(5)),
-    ):
-        statuses = [calling.post("/").status_code for _ in range(3)]
+    with server(counted(heads, answers=1)) as url, calling(url) as client:
+        statuses = [get(client, CallLimits.within(5)) for _ in range(3)]
 
     assert statuses == [200] * 3
     assert len(heads) == 5  # the second and the third were sent again
