@@ -16,12 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NEEDS_NO_SERVER = ("tests/architecture", "tests/unit", "tests/spec")
 LOG_LINES_SHOWN = 40
 WORKERS_NEED_SERVERS = "TESTS_NEED_SERVERS"
 _state: dict[str, Any] = {}
+# A test's examples are the same everywhere, and none fails because a machine was slow.
+settings.register_profile("everywhere", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("everywhere")
 pytest_plugins = ["tests.running"]  # read after what is below has set Django up
 
 

@@ -2,9 +2,10 @@
 
 import json
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.clients import PATIENCE_S
 
 
 class IdP:
@@ -22,7 +23,7 @@ class IdP:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                idp.hangs.wait(10)
+                idp.hangs.wait(PATIENCE_S)
                 if self.path.endswith("/jwks"):
                     idp.key_fetches += 1
                     document: dict[str, Any] = {"keys": idp.keys}
@@ -54,10 +55,10 @@ class IdP:
 
 
 class FakeClock:
-    """Decides when keys are loaded again; a test turns it on."""
+    """Decides when keys are loaded again; stands still until a test turns it on."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self.ahead_s
+        return self.ahead_s

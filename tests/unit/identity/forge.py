@@ -231,8 +231,8 @@ ATTACKS: dict[str, Callable[[Forge], str]] = {
         payload=json.dumps(forge.claims()).replace('"exp": ', '"exp": 1e999, "x": ').encode()
     ),
     "iat missing": lambda forge: forge.with_claims(iat=...),
-    "iat in the future": lambda forge: forge.with_claims(iat=int(time.time()) + 61 + 5),
-    "nbf in the future": lambda forge: forge.with_claims(nbf=int(time.time()) + 61 + 5),
+    "iat in the future": lambda forge: forge.with_claims(iat=int(time.time()) + 61 + 600),
+    "nbf in the future": lambda forge: forge.with_claims(nbf=int(time.time()) + 61 + 600),
     "nbf null": lambda forge: forge.with_claims(nbf=None),
     **{
         f"aud {aud!r}": lambda forge, aud=aud: forge.with_claims(aud=aud)

@@ -7,7 +7,6 @@ import pytest
 
 from apps.identity.reloading import Pace, Reloaded
 
-SLOW_S = 0.15
 PACE = Pace(
     fresh_s=0.0,
     overdue_s=0.0,
@@ -15,19 +14,20 @@ PACE = Pace(
     min_interval_s=0.0,
     after_failure_s=0.0,
     patience_s=0.01,
-    patience_with_nothing_s=10.0,
+    patience_with_nothing_s=60.0,
 )
 
 
 @pytest.fixture
 def slow() -> Iterator[Reloaded[int]]:
-    """Counts its loads, each of which takes SLOW_S."""
+    """Counts its loads: the first takes longer than a caller's patience with a value, others end with the test."""
     loads = iter(range(1, 100))
     ended = threading.Event()
 
     def load() -> int:
-        ended.wait(SLOW_S)
-        return next(loads)
+        number = next(loads)
+        ended.wait(10 * PACE.patience_s if number == 1 else 120)
+        return number
 
     yield Reloaded("slow", load, (), PACE)
     ended.set()

