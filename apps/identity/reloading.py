@@ -22,7 +22,7 @@ class Pace:
     min_interval_s: float  # between the starts of two loads
     after_failure_s: float  # the same after a load that failed
     patience_s: float  # a caller waits for one load no longer than this after its start
-    patience_with_nothing_s: float = 0.0  # the same, if longer, while there is no value to give out
+    patience_with_nothing_s: float = 0.0  # the same, if longer, without a value, or when it lacks what is looked for
 
 
 class Reloaded(Generic[T]):
@@ -55,13 +55,17 @@ class Reloaded(Generic[T]):
         if age_s > self._pace.fresh_s:
             self._start()
             if age_s > self._pace.overdue_s:
-                self._wait_for(newer_than=self._value_from)
+                self._wait_for(newer_than=self._value_from, has_something=self._is_usable())
         return self._value if self._is_usable() else None
 
     def reload(self) -> T | None:
         """Like get, but loaded after this call if the pace allows: for what the known value lacks."""
         called_at = self._clock()
-        while self._value_from < called_at and self._start() and self._wait_for(newer_than=self._value_from):
+        while (
+            self._value_from < called_at
+            and self._start()
+            and self._wait_for(newer_than=self._value_from, has_something=False)
+        ):
             pass
         return self.get()
 
@@ -80,9 +84,9 @@ class Reloaded(Generic[T]):
         threading.Thread(target=self._run, name=f"reload-{self._name}", daemon=True).start()
         return True
 
-    def _wait_for(self, *, newer_than: float) -> bool:
+    def _wait_for(self, *, newer_than: float, has_something: bool) -> bool:
         patience_s = self._pace.patience_s
-        if not self._is_usable():
+        if not has_something:
             patience_s = max(patience_s, self._pace.patience_with_nothing_s)
         with self._changed:
             limit_s = self._last_start + patience_s - self._clock()

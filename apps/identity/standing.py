@@ -24,6 +24,7 @@ PACE = Pace(
     min_interval_s=0.0,
     after_failure_s=1.0,
     patience_s=1.0,
+    patience_with_nothing_s=5.0,  # a tenant made a moment ago is not refused because the read took long
 )
 
 

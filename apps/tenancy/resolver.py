@@ -37,7 +37,7 @@ PACE = Pace(
     min_interval_s=0.0,
     after_failure_s=1.0,
     patience_s=0.25,
-    patience_with_nothing_s=1.0,
+    patience_with_nothing_s=5.0,
 )
 
 

@@ -32,7 +32,7 @@ PACE = Pace(
     min_interval_s=0.0,
     after_failure_s=1.0,
     patience_s=0.5,
-    patience_with_nothing_s=2.0,
+    patience_with_nothing_s=5.0,
 )
 MANIFESTS = (
     "SELECT name, enabled, extra_scopes, approval, rate_requests, rate_window_s, timeout_s, approved_fingerprint "

@@ -18,26 +18,40 @@ PACE = Pace(
 )
 
 
+class Source:
+    """Counts its loads, each of which takes so long; ``taken_away`` ends the one under way."""
+
+    def __init__(self) -> None:
+        self.loads, self.takes_s = 0, 10 * PACE.patience_s
+        self.taken_away = threading.Event()
+        self.reloaded = Reloaded("slow", self._load, (), PACE)
+
+    def _load(self) -> int:
+        self.loads += 1
+        self.taken_away.wait(self.takes_s)
+        return self.loads
+
+
 @pytest.fixture
-def slow() -> Iterator[Reloaded[int]]:
-    """Counts its loads: the first takes longer than a caller's patience with a value, others end with the test."""
-    loads = iter(range(1, 100))
-    ended = threading.Event()
-
-    def load() -> int:
-        number = next(loads)
-        ended.wait(10 * PACE.patience_s if number == 1 else 120)
-        return number
-
-    yield Reloaded("slow", load, (), PACE)
-    ended.set()
+def slow() -> Iterator[Source]:
+    source = Source()
+    yield source
+    source.taken_away.set()
 
 
-def test_with_nothing_to_give_out_a_slow_load_is_waited_for(slow: Reloaded[int]) -> None:
-    assert slow.get() == 1
+def test_with_nothing_to_give_out_a_slow_load_is_waited_for(slow: Source) -> None:
+    assert slow.reloaded.get() == 1
 
 
-def test_what_is_known_is_given_out_instead_of_waiting_for_a_slow_load(slow: Reloaded[int]) -> None:
-    slow.get()
+def test_what_is_known_is_given_out_instead_of_waiting_for_a_slow_load(slow: Source) -> None:
+    slow.reloaded.get()
 
-    assert slow.get() == 1
+    slow.takes_s = 120.0
+
+    assert slow.reloaded.get() == 1
+
+
+def test_for_what_the_known_value_lacks_a_slow_load_is_waited_for(slow: Source) -> None:
+    slow.reloaded.get()
+
+    assert (slow.reloaded.reload() or 0) >= 2
