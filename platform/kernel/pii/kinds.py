@@ -10,7 +10,7 @@ Patterns begin with a character, not with a look behind: only then does `re` ski
 import re
 from collections.abc import Callable
 
-from kernel.pii.checks import IBAN_LENGTHS, is_card, is_iban
+from kernel.pii.checks import IBAN_LENGTHS, card_kind, is_iban
 
 LOOK_BACK = 96
 LOOK_AHEAD = 512
@@ -94,10 +94,8 @@ _CARD_WORD = re.compile(
 def _card(text: str, start: int) -> int | None:
     if match := _CARD.match(text, start):
         digits = match[0].replace(" ", "").replace("-", "")
-        if digits.isascii() and (
-            is_card(digits, named=False)
-            or (is_card(digits, named=True) and _CARD_WORD.search(text[max(0, start - 48) : start]))
-        ):
+        kind = card_kind(digits) if digits.isascii() else None
+        if kind == "common" or (kind == "rare" and _CARD_WORD.search(text[max(0, start - 48) : start])):
             return match.end()
     return None
 
@@ -191,6 +189,8 @@ _NOT_PHONE_HINTS = ("is", "doi", "orcid", "pm", "gi", "tax", "chr", "ean", "port
 def _said(before: str, hints: tuple[str, ...], word: re.Pattern[str]) -> bool:
     """Whether ``word`` ends this text; every word that does holds one of the ``hints``, which are cheaper to ask."""
     lowered = before.lower()
+    if lowered == before.upper() and "=" not in before and "§" not in before:
+        return False  # digits upon digits: no hint is without a letter, but for these two
     for hint in hints:
         if hint in lowered:
             return bool(word.search(before))
@@ -219,9 +219,12 @@ def _phone_by_word(text: str, start: int) -> int | None:
     return None
 
 
+_BETWEEN_DIGITS = dict.fromkeys(map(ord, "+() .\u00a0/-"))
+
+
 def _count_digits(number: str) -> int:
-    """Without an extension's."""
-    return sum(map(str.isdigit, number.replace("e", "x").partition("x")[0]))
+    """Of what a pattern of a telephone matched, without an extension's."""
+    return len(number.replace("e", "x").partition("x")[0].rstrip().translate(_BETWEEN_DIGITS))
 
 
 _NUMBERS: tuple[tuple[str, Callable[[str, int], int | None]], ...] = (

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kernel.pii.checks import luhn_holds
 from kernel.pii.document import is_sensitive_name, scrub_json, scrub_json_bytes
 from kernel.pii.keys import digest_key
 from kernel.pii.text import Mode, scrub_text, spans
@@ -139,6 +140,18 @@ def test_digests_of_one_tenant_say_nothing_to_another() -> None:
 @given(text=st.text(max_size=200), mode=st.sampled_from(("mask", "remove")))
 def test_scrubbing_is_deterministic_and_never_fails(text: str, mode: Mode) -> None:
     assert scrub_text(text, mode, KEY) == scrub_text(text, mode, KEY)
+
+
+@pytest.mark.requirement("guards:modes")
+@settings(max_examples=50, deadline=None)
+@given(st.text("0123456789", min_size=11, max_size=18), st.data())
+def test_one_last_digit_makes_a_cards_number_and_no_other_digit_may_change(beginning: str, data: st.DataObject) -> None:
+    (number,) = [beginning + last for last in "0123456789" if luhn_holds(beginning + last)]
+    place = data.draw(st.integers(0, len(number) - 1))
+    other = data.draw(st.sampled_from("0123456789".replace(number[place], "")))
+
+    assert not luhn_holds(number[:place] + other + number[place + 1 :])
+    assert luhn_holds("79927398713")
 
 
 @pytest.mark.requirement("guards:names")
