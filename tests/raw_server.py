@@ -10,6 +10,7 @@ from typing import Any
 from apps.llm.failures import ProviderFailure
 from apps.llm.net.client import ProviderClient
 from apps.llm.net.limits import CallLimits
+from tests.clients import PATIENCE_S
 
 Serve = Callable[[socket.socket], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -64,7 +65,7 @@ def answering(start: bytes, more: Callable[[], bytes], *, every_s: float = 0.0) 
     return serve
 
 
-def ask(url: str, *, limit_s: float = 2.0, **limits: Any) -> tuple[int | None, ProviderFailure | None]:
+def ask(url: str, *, limit_s: float = PATIENCE_S, **limits: Any) -> tuple[int | None, ProviderFailure | None]:
     """One GET within limits: the status of the answer, or the failure as the adapters see it."""
     try:
         with calling(url) as client:

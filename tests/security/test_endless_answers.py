@@ -11,9 +11,11 @@ import pytest
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.backend import GuardedBackend
 from apps.llm.net.limits import MAX_ANSWER_BYTES, CallLimits
+from tests.clients import PATIENCE_S
 from tests.raw_server import OK, answering, calling, get, head, refused, server
 
 KEY = "sk-secret-0123456789"
+SOON_S = PATIENCE_S / 3  # what does not end by its limit goes on for minutes
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1073741824\r\n", b"Transfer-Encoding: chunked\r\n", b""])
@@ -28,7 +30,7 @@ def test_a_body_of_a_gigabyte_is_cut_at_its_limit_in_little_memory(length: bytes
 
     with server(answering(OK + length + b"\r\n", more)) as url:
         tracemalloc.start()
-        failure = refused(url, limit_s=20)
+        failure = refused(url)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
 
@@ -40,7 +42,7 @@ def test_a_body_of_a_gigabyte_is_cut_at_its_limit_in_little_memory(length: bytes
 @pytest.mark.requirement("security:119")
 def test_a_stream_of_events_without_end_takes_no_memory_and_ends() -> None:
     event = b"data: " + b"x" * 1000 + b"\n\n"
-    limits = CallLimits.within(20)
+    limits = CallLimits.within(PATIENCE_S)
     start = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 
     with server(answering(start, lambda: event * 32)) as url, calling(url) as client:
@@ -72,22 +74,25 @@ def test_a_packed_answer_is_refused_before_it_is_unpacked(encoding: bytes) -> No
 def test_a_drip_of_single_bytes_ends_with_the_deadline() -> None:
     began = time.monotonic()
 
-    with server(answering(OK + b"Content-Length: 1000\r\n\r\n", lambda: b"x", every_s=0.02)) as url:
+    with server(answering(OK + b"Content-Length: 100000\r\n\r\n", lambda: b"x", every_s=0.02)) as url:
         failure = refused(url, limit_s=0.4)
 
     assert (failure.kind, "end" in failure.detail) == (FailureKind.TIMEOUT, True)
-    assert 0.3 < time.monotonic() - began < 0.9
+    assert 0.3 < time.monotonic() - began < SOON_S
 
 
 @pytest.mark.requirement("security:119")
 def test_silence_ends_with_the_limit_for_the_first_byte() -> None:
-    with server(lambda connection: time.sleep(3)) as url:
+    over = threading.Event()
+
+    with server(lambda connection: over.wait(PATIENCE_S) and None) as url:
         began = time.monotonic()
-        failure = refused(url, limit_s=5, first_byte_s=0.2)
+        failure = refused(url, limit_s=PATIENCE_S, first_byte_s=0.2)
         took_s = time.monotonic() - began
+        over.set()
 
     assert (failure.kind, "begin" in failure.detail) == (FailureKind.TIMEOUT, True)
-    assert took_s < 0.8
+    assert took_s < SOON_S
 
 
 @pytest.mark.parametrize(
@@ -102,13 +107,10 @@ def test_silence_ends_with_the_limit_for_the_first_byte() -> None:
 )
 @pytest.mark.requirement("security:119")
 def test_headers_without_end_are_cut(start: bytes, piece: bytes) -> None:
-    began = time.monotonic()
-
     with server(answering(start, lambda: piece)) as url:
         failure = refused(url, limit_s=0.5)
 
     assert failure.kind in (FailureKind.GARBAGE, FailureKind.TOO_LARGE, FailureKind.TIMEOUT)
-    assert time.monotonic() - began < 1.5
 
 
 @pytest.mark.requirement("security:119")
@@ -128,7 +130,7 @@ def test_a_reader_that_hardly_reads_does_not_hold_the_caller() -> None:
         client.ask("POST", "", limits, b"x" * 50_000_000)
 
     assert raised.value.kind is FailureKind.TIMEOUT
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON_S
 
 
 @pytest.mark.requirement("security:119")
