@@ -37,6 +37,14 @@ WS_PROTOCOL = "agentic.v1"
 WS_TOKEN_PREFIX = "bearer."
 CLOSE_UNAUTHENTICATED, CLOSE_FORBIDDEN, CLOSE_NOT_FOUND = 4401, 4403, 4404
 CLOSE_BAD_REQUEST, CLOSE_TRY_AGAIN = 4400, 1013
+# What a client is told beside the code; the protocol has room for 123 bytes.
+CLOSE_REASONS = {
+    CLOSE_UNAUTHENTICATED: "No valid token: Authorization header, subprotocol bearer.TOKEN or first message.",
+    CLOSE_FORBIDDEN: "Forbidden: missing permission, or a page of another origin.",
+    CLOSE_NOT_FOUND: "There is nothing of this id, or it is somebody else's.",
+    CLOSE_BAD_REQUEST: 'Malformed: the id is a UUID, after an event\'s number, the first message {"token": TOKEN}.',
+    CLOSE_TRY_AGAIN: "Come back with ?after= the last id that you have seen.",
+}
 
 
 class LogEvents(EventStreamConsumer):
@@ -67,10 +75,9 @@ class LogEvents(EventStreamConsumer):
 
     def _token(self, query: dict[str, list[str]]) -> str:
         """The one bearer token of the header; empty, which is no good token, where there is not exactly one."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        several = sum(name == b"authorization" for name, _ in self.scope["headers"]) > 1
+        tokens = _bearers(self.scope["headers"])
         in_address = not {"access_token", "token"}.isdisjoint(query)
-        return "" if several or in_address or scheme.lower() != "bearer" else token.strip()
+        return "" if in_address or len(tokens) != 1 else tokens[0]
 
     async def close(self) -> None:
         self.subscription.close()
@@ -114,6 +121,12 @@ class LogEvents(EventStreamConsumer):
             return  # PostgreSQL is away: the client comes back with its last event id
 
 
+def _bearers(headers: list[tuple[bytes, bytes]]) -> list[str]:
+    """The token of each Authorization header; empty for one of another scheme."""
+    sent = [value.decode("latin-1").partition(" ") for name, value in headers if name == b"authorization"]
+    return [token.strip() if scheme.lower() == "bearer" else "" for scheme, _, token in sent]
+
+
 def _retry_ms(raw: str | None) -> int:
     """What the client asked for, or a default with jitter, so that a thousand clients do not come back at once."""
     if raw is None:
@@ -128,9 +141,9 @@ def _reset(kind: LogKind, ref: LogRef, reason: str, after: int) -> bytes:
 
 
 class LogSocket(AsyncWebsocketConsumer):
-    """/ws/.../{id}. The token comes as subprotocol ``bearer.<token>`` (beside ``agentic.v1``) or in the first message
-    {"token": ..., "after": n}; never in the URL. Sends {id, event, data}; closes with 1000 after the end, 4401 when the
-    token is not valid or expires."""
+    """/ws/.../{id}. The token comes in the Authorization header, as subprotocol ``bearer.<token>`` (beside
+    ``agentic.v1``) or in the first message {"token": ..., "after": n}; never in the URL. Sends {id, event, data};
+    closes with 1000 after the end, 4401 when the token is not valid or expires."""
 
     channel_layer_alias = None
     kind: LogKind
@@ -142,13 +155,14 @@ class LogSocket(AsyncWebsocketConsumer):
         headers = dict(self.scope["headers"])
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         if not _origin_allowed(headers.get(b"origin")):
-            await self.close(code=CLOSE_FORBIDDEN)
+            await self._refuse(CLOSE_FORBIDDEN)
             return
         offered = self.scope.get("subprotocols", [])
         tokens = [name[len(WS_TOKEN_PREFIX) :] for name in offered if name.startswith(WS_TOKEN_PREFIX)]
+        tokens += filter(None, _bearers(self.scope["headers"]))
         await self.accept(subprotocol=WS_PROTOCOL if WS_PROTOCOL in offered else None)
         if "token" in query or "access_token" in query or len(tokens) > 1:
-            await self.close(code=CLOSE_UNAUTHENTICATED)
+            await self._refuse(CLOSE_UNAUTHENTICATED)
         elif tokens:
             await self._begin(tokens[0], query.get("after", [None])[0])
         else:
@@ -157,7 +171,7 @@ class LogSocket(AsyncWebsocketConsumer):
     async def _expect_token(self) -> None:
         await asyncio.sleep(AUTH_WAIT_S)
         if not self._authenticated:
-            await self.close(code=CLOSE_UNAUTHENTICATED)
+            await self._refuse(CLOSE_UNAUTHENTICATED)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         if self._authenticated:
@@ -166,7 +180,7 @@ class LogSocket(AsyncWebsocketConsumer):
             message = json.loads(text_data or "")
             token, after = str(message["token"]), message.get("after")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            await self.close(code=CLOSE_BAD_REQUEST)
+            await self._refuse(CLOSE_BAD_REQUEST)
             return
         if self._task is not None:
             self._task.cancel()
@@ -178,17 +192,17 @@ class LogSocket(AsyncWebsocketConsumer):
             seen = parse_event_id(after)
             ref = await self._subscription.open(token, self.scope["url_route"]["kwargs"][self.kind.id_name])
         except UnauthenticatedError:
-            await self.close(code=CLOSE_UNAUTHENTICATED)
+            await self._refuse(CLOSE_UNAUTHENTICATED)
         except ForbiddenError:
-            await self.close(code=CLOSE_FORBIDDEN)
+            await self._refuse(CLOSE_FORBIDDEN)
         except NotFoundError:
-            await self.close(code=CLOSE_NOT_FOUND)
+            await self._refuse(CLOSE_NOT_FOUND)
         except BadRequestError:
-            await self.close(code=CLOSE_BAD_REQUEST)
+            await self._refuse(CLOSE_BAD_REQUEST)
         except Exception as error:
             if as_platform_error(error) is None:
                 raise
-            await self.close(code=CLOSE_TRY_AGAIN)
+            await self._refuse(CLOSE_TRY_AGAIN)
         else:
             self._task = asyncio.create_task(self._stream(seen, ref))
 
@@ -205,7 +219,7 @@ class LogSocket(AsyncWebsocketConsumer):
                 after = 0
             async for event in follow(feed, after, self._subscription.idle_s):
                 if self._subscription.expires_in_s() <= 0 or not await self._subscription.may_stay():
-                    await self.close(code=CLOSE_UNAUTHENTICATED)
+                    await self._refuse(CLOSE_UNAUTHENTICATED)
                     return
                 if event is None:
                     await self._say('{"event":"heartbeat"}')
@@ -218,17 +232,20 @@ class LogSocket(AsyncWebsocketConsumer):
             await self.close(code=1000)
         except TimeoutError:
             metrics.SSE_SLOW_CLOSED.inc()
-            await self.close(code=CLOSE_TRY_AGAIN)
+            await self._refuse(CLOSE_TRY_AGAIN)
         except Exception as error:
             if as_platform_error(error) is None:
                 raise
-            await self.close(code=CLOSE_TRY_AGAIN)
+            await self._refuse(CLOSE_TRY_AGAIN)
         finally:
             metrics.SSE_ACTIVE.labels("websocket").dec()
             self._subscription.close()
 
     async def _reset(self, ref: LogRef, reason: str, after: int) -> None:
         await self._say('{"event":"reset","data":' + _reset(self.kind, ref, reason, after).decode() + "}")
+
+    async def _refuse(self, code: int) -> None:
+        await self.close(code=code, reason=CLOSE_REASONS[code])
 
     async def _say(self, text: str) -> None:
         async with asyncio.timeout(settings.SSE_SEND_TIMEOUT_S):

@@ -28,12 +28,14 @@ PROBLEMS = {
     "412": "The resource is not the version that If-Match names.",
     "413": "The body is too large.",
     "415": "The body is not JSON.",
+    "416": "The file does not have this range; `extensions.size_bytes` says how long it is.",
     "422": "The body is well-formed and wrong; `errors` lists every fault with its path.",
     "428": "Say with If-Match which version you mean to change.",
     "429": "Too many requests; come back after `Retry-After` seconds.",
     "502": "A provider did not do what it was asked.",
     "503": "Something the platform needs is down; try again after `Retry-After` seconds.",
     "504": "A provider did not answer in time.",
+    "507": "The platform's disk is full; its operator has to make room.",
 }
 
 

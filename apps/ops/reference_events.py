@@ -13,8 +13,14 @@ INTRODUCTION = """# Events
 `GET /v1/jobs/{id}/events` and `GET /v1/agent-runs/{id}/events` with `Accept: text/event-stream` are streams of
 server-sent events: `id` (the event's number), `event` (its type) and `data` (JSON on one line). The numbers of a log
 are 1, 2, 3 without a gap; a client that comes back with `Last-Event-ID` (or `?after=`) gets what it has not seen, and
-who has seen the `end` gets 204. `?format=json` gives the same events as pages. `/ws/jobs/{id}` and
-`/ws/agent-runs/{id}` send `{"id": 7, "event": "progress", "data": {...}}` and close with 1000 after the `end`.
+who has seen the `end` gets 204. `?format=json` gives the same events as pages.
+
+The websockets `/ws/jobs/{id}` and `/ws/agent-runs/{id}` send `{"id": 7, "event": "progress", "data": {...}}`, from
+`?after=` on. A program sends its token as `Authorization: Bearer TOKEN`; a page, which cannot, asks for the
+subprotocols `agentic.v1` and `bearer.TOKEN`, or sends `{"token": "TOKEN", "after": 7}` as its first message within ten
+seconds. They close with 1000 after the `end`, 4401 when the token is not valid (any more), 4403 when it may not, 4404
+when there is no such thing, 4400 when something is malformed, 1013 when one should come back; the reason says it in
+words.
 
 Clients should pass over types and fields that they do not know.
 """

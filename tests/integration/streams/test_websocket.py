@@ -67,6 +67,29 @@ def test_the_token_may_come_as_the_first_message(api: Api, principal: Principal)
 
 
 @pytest.mark.requirement("streams:websocket")
+def test_a_program_may_send_its_token_as_it_does_everywhere(api: Api, principal: Principal) -> None:
+    job = HandJob(principal).claim().finish()
+    header = {"Authorization": f"Bearer {api.token}"}
+
+    with socket(api, job.id, token=None, additional_headers=header) as connection:
+        by_header = read(connection)
+    with socket(api, job.id, additional_headers=header) as connection:
+        twice = read(connection)
+
+    assert ([message["id"] for message in by_header[0]], by_header[1]) == ([1, 2, 3, 4], 1000)
+    assert twice == ([], 4401)
+
+
+@pytest.mark.requirement("streams:websocket-refusals")
+def test_a_socket_that_is_refused_is_told_why_in_words(api: Api) -> None:
+    with socket(api, uuid4(), token="x.y.z") as connection, pytest.raises(ConnectionClosed) as closed:
+        connection.recv(timeout=PATIENCE_S)
+
+    assert closed.value.rcvd is not None
+    assert "Authorization header" in closed.value.rcvd.reason
+
+
+@pytest.mark.requirement("streams:websocket")
 def test_events_arrive_over_the_websocket_as_they_happen(api: Api, principal: Principal) -> None:
     job = HandJob(principal)
 
