@@ -51,6 +51,8 @@ def check(
     for proposal in proposals:
         task, kind, tool = str(proposal["task"]).strip()[:TASK_CHARS], proposal["kind"], proposal.get("tool") or None
         shown = repr(task[:SHOWN_CHARS])
+        if kind == "tool" and tool is None:
+            kind = "answer"  # who answers is offered the tools
         if kind not in kinds:
             warnings.append(f"The step {shown} was dropped: this run has no steps of kind {kind!r}.")
         elif kind == "tool" and tool not in names:

@@ -110,6 +110,21 @@ def test_what_a_model_may_not_propose_is_dropped_with_a_sentence() -> None:
 
 
 @pytest.mark.requirement("thinking:plan-checked")
+def test_a_step_that_wants_a_tool_and_names_none_is_answered_and_not_lost() -> None:
+    script = proposal(
+        {"task": "count the genes", "kind": "graph"}, {"task": "look for the right tool", "kind": "tool", "tool": None}
+    )
+
+    made = plan_run(make_view("Count the genes, then look further", intent="GRAPH"), script.ports())
+
+    assert [(todo.task, todo.kind) for todo in made.todos] == [
+        ("count the genes", "graph"),
+        ("look for the right tool", "answer"),
+    ]
+    assert made.warnings == ()
+
+
+@pytest.mark.requirement("thinking:plan-checked")
 def test_a_plan_of_nothing_but_what_is_dropped_is_replaced_by_the_rules() -> None:
     made = plan_run(make_view(TWO, intent="GRAPH"), proposal({"task": "drop the database", "kind": "graph"}).ports())
 
