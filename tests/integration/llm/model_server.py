@@ -11,7 +11,8 @@ from typing import Any
 
 class ModelServer:
     """``status`` answers everything when it is not 200; ``delay_s`` comes before each answer; ``failing`` is how many
-    calls are refused with 503 before they succeed; ``pull_steps`` how many lines a download has."""
+    calls are refused with 503 before they succeed; ``pull_steps`` how many lines a download has; nobody is answered
+    before as many have asked as ``together`` waits for."""
 
     def __init__(self) -> None:
         self.status = 200
@@ -19,6 +20,7 @@ class ModelServer:
         self.failing = 0
         self.pull_steps = 5
         self.step_s = 0.0
+        self.together = threading.Barrier(1)
         self.paths: list[str] = []
         self.hung_up = threading.Event()
         owner = self
@@ -39,6 +41,7 @@ class ModelServer:
 
             def _answer(self, body: Any) -> None:
                 owner.paths.append(self.path)
+                owner.together.wait()
                 time.sleep(owner.delay_s)
                 status = owner.status
                 if owner.failing > 0:

@@ -17,7 +17,7 @@ from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
 from tests.llm_factories import make_instance, make_provider, make_request
 
-SLACK_MS = 50.0
+SOON_S = 20.0  # whoever waits for what does not come, waits a minute
 LOOK = ToolSpec("look", "Looks something up.", {"type": "object", "properties": {"q": {"type": "string"}}})
 
 
@@ -29,7 +29,13 @@ def tenant_id(tenant: Any) -> UUID:
 @pytest.fixture
 def home(tenant_id: UUID, stub: Stub) -> Provider:
     """A provider that does not wait between its tries."""
-    return make_provider(tenant_id, f"{stub.url}/v1", priority=1, max_retries=0, timeout_s=2, first_byte_timeout_s=1)
+    return make_provider(tenant_id, f"{stub.url}/v1", priority=1, max_retries=0)
+
+
+@pytest.fixture
+def hasty(tenant_id: UUID, stub: Stub) -> Provider:
+    """One like it that waits a second for the first byte of an answer."""
+    return make_provider(tenant_id, f"{stub.url}/v1", priority=1, max_retries=0, first_byte_timeout_s=1)
 
 
 @pytest.fixture
@@ -90,11 +96,13 @@ def test_a_stream_gives_pieces_and_then_the_whole(home: Provider, tenant_id: UUI
 
 
 @pytest.mark.parametrize(
-    "model", ["fail-500", "fail-429-after-60", "cut-0", "html", "context", "fail-401", "missing", "slow-first-5"]
+    "model", ["fail-500", "fail-429-after-60", "cut-0", "html", "context", "fail-401", "missing", "slow-first-60"]
 )
 @pytest.mark.requirement("llm:gateway-fallback")
-def test_another_model_stands_in(home: Provider, spare: ModelInstance, tenant_id: UUID, model: str) -> None:
-    make_instance(home, model, instance_name="m")
+def test_another_model_stands_in(
+    home: Provider, hasty: Provider, spare: ModelInstance, tenant_id: UUID, model: str
+) -> None:
+    make_instance(hasty if model.startswith("slow") else home, model, instance_name="m")
 
     result = gateway.complete(make_request(tenant_id, model="m"))
 
@@ -106,15 +114,16 @@ def test_another_model_stands_in(home: Provider, spare: ModelInstance, tenant_id
 
 @pytest.mark.requirement("llm:gateway-fallback")
 def test_falling_back_costs_next_to_nothing_beyond_the_failed_attempt(
-    home: Provider, spare: ModelInstance, tenant_id: UUID
+    home: Provider, spare: ModelInstance, tenant_id: UUID, settings: Any
 ) -> None:
+    settings.LLM_RETRY_BASE_S = settings.LLM_RETRY_CAP_S = 4 * SOON_S  # what a pause would take
     make_instance(home, "fail-500", instance_name="m")
 
     results = [gateway.complete(make_request(tenant_id, model="m")) for _ in range(4)]  # a fifth would open the circuit
 
     assert [[attempt.instance for attempt in result.attempts] for result in results] == [["m", "spare"]] * 4
     lost_ms = [result.latency_ms - sum(attempt.duration_ms for attempt in result.attempts) for result in results]
-    assert min(lost_ms) < SLACK_MS, "the least: others may have had the machine"
+    assert max(lost_ms) < SOON_S * 1000
 
 
 @pytest.mark.requirement("llm:gateway-fallback")
@@ -131,7 +140,6 @@ def test_with_the_circuit_open_the_first_choice_is_not_even_asked(
     assert circuits.view(home.id).state == "OPEN"
     assert stub.seen.by_model["fail-503"] == asked
     assert (result.instance, result.attempts[0].failure) == ("spare", FailureKind.CIRCUIT_OPEN)
-    assert result.attempts[1].started_ms < SLACK_MS
 
 
 @pytest.mark.requirement("llm:gateway-fallback")
@@ -254,29 +262,29 @@ def test_who_leaves_a_stream_frees_its_slot_and_pays_for_what_came(home: Provide
 def test_a_cancelled_call_ends_at_once_and_nobody_else_is_asked(
     home: Provider, spare: ModelInstance, tenant_id: UUID
 ) -> None:
-    make_instance(home, "slow-first-9", instance_name="m")
+    make_instance(home, "slow-first-60", instance_name="m")
     began = time.monotonic()
 
     with pytest.raises(errors.CompletionCancelled):
         gateway.complete(make_request(tenant_id, model="m", cancelled=lambda: time.monotonic() > began + 0.1))
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < SOON_S
 
 
 @pytest.mark.requirement("llm:gateway-deadline")
 def test_the_deadline_holds_whoever_is_slow_and_leaves_the_next_a_chance(
     home: Provider, spare: ModelInstance, tenant_id: UUID
 ) -> None:
-    make_instance(home, "slow-first-9", instance_name="m")
-    slow = make_instance(home, "drip-1", instance_name="slow")
+    make_instance(home, "slow-first-60", instance_name="m")
+    slow = make_instance(home, "drip-60", instance_name="slow")
 
-    result = gateway.complete(make_request(tenant_id, model="m", deadline_s=1.0, fallbacks=("spare",)))
+    result = gateway.complete(make_request(tenant_id, model="m", deadline_s=2.5, fallbacks=("spare",)))
     began = time.monotonic()
     with pytest.raises(errors.CompletionTimeout) as late:
         gateway.complete(make_request(tenant_id, model=str(slow.id), deadline_s=0.3, fallbacks=("m",)))
 
-    assert (result.instance, result.latency_ms < 1000) == ("spare", True)
-    assert time.monotonic() - began < 0.6
+    assert (result.instance, result.attempts[0].failure) == ("spare", FailureKind.TIMEOUT)
+    assert time.monotonic() - began < SOON_S
     assert late.value.http_status == 504
 
 

@@ -19,7 +19,7 @@ from apps.tenancy.models import Tenant
 from kernel import engine_db
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
 from kernel.tenant_context import tenant_scope
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 from tests.factories import make_principal, make_tenant, platform_tenant
 from tests.integration.llm.model_server import ModelServer, model_server
 from workers.execution import Execution, Stopped
@@ -76,7 +76,7 @@ def test_a_download_reports_how_far_it_is(server: ModelServer, provider: Provide
 
     percents = [event.percent for event in events if event.percent is not None]
     assert result == {"status": "completed", "provider": provider.name, "model": "phi3:mini", "total_bytes": 500}
-    assert percents == sorted(percents) and percents[0] == 0 and len(percents) >= 4
+    assert percents == sorted(percents) and percents[0] == 0 < percents[-1]
     assert server.paths == ["/api/pull"]
 
 
@@ -89,7 +89,7 @@ def test_a_cancelled_download_hangs_up(server: ModelServer, provider: Provider, 
     with pytest.raises(Stopped):
         model_pull.run(job)
 
-    assert server.hung_up.wait(3), "the provider still downloads"
+    assert server.hung_up.wait(PATIENCE_S), "the provider still downloads"
 
 
 @pytest.mark.requirement("llm:model-jobs")

@@ -11,7 +11,8 @@ import pytest
 
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.net.limits import CallLimits
-from tests.raw_server import EMPTY, OK, Serve, answering, ask, calling, get, head, refused, server
+from tests.clients import PATIENCE_S
+from tests.raw_server import EMPTY, OK, Serve, answering, calling, get, head, refused, server
 
 
 @contextmanager
@@ -38,19 +39,19 @@ def test_cancelling_is_noticed_while_nothing_arrives_and_closes_the_connection()
 
     def silent(connection: socket.socket) -> None:
         head(connection)
-        connection.settimeout(3)
+        connection.settimeout(PATIENCE_S)
         if connection.recv(1) == b"":
             gone.set()
 
     with server(silent) as url:
         began = time.monotonic()
-        failure = refused(url, limit_s=5, cancelled=lambda: time.monotonic() - began > 0.1)
+        failure = refused(url, cancelled=lambda: time.monotonic() - began > 0.1)
         took_s = time.monotonic() - began
 
-        assert gone.wait(1)
+        assert gone.wait(PATIENCE_S)
 
     assert failure.kind is FailureKind.CANCELLED
-    assert took_s < 0.7
+    assert took_s < PATIENCE_S / 3
 
 
 @pytest.mark.parametrize("stage", ["name", "connect", "tls"])
@@ -60,10 +61,10 @@ def test_cancelling_is_noticed_before_there_is_a_connection(monkeypatch: pytest.
     places: dict[str, Callable[[], Any]] = {
         "name": lambda: server(head),
         "connect": full_backlog,
-        "tls": lambda: server(lambda connection: over.wait(3) and None),
+        "tls": lambda: server(lambda connection: over.wait(PATIENCE_S) and None),
     }
     if stage == "name":
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(3)][1:])
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [over.wait(PATIENCE_S)][1:])
 
     with places[stage]() as url:
         if stage == "name":
@@ -71,12 +72,12 @@ def test_cancelling_is_noticed_before_there_is_a_connection(monkeypatch: pytest.
         if stage == "tls":
             url = url.replace("http:", "https:")
         began = time.monotonic()
-        failure = refused(url, limit_s=5, cancelled=lambda: time.monotonic() - began > 0.1)
+        failure = refused(url, cancelled=lambda: time.monotonic() - began > 0.1)
         took_s = time.monotonic() - began
         over.set()
 
     assert failure.kind is FailureKind.CANCELLED
-    assert took_s < 0.7
+    assert took_s < PATIENCE_S / 3
 
 
 @pytest.mark.requirement("llm:cancel-connection")
@@ -85,12 +86,13 @@ def test_whether_it_is_cancelled_is_asked_a_few_times_a_second_however_fast_the_
 
     def cancelled() -> bool:
         asked.append(time.monotonic())
-        return False
+        return len(asked) >= 4
 
-    with server(answering(OK + b"Content-Length: 1000\r\n\r\n", lambda: b"x", every_s=0.001)) as url:
-        ask(url, limit_s=0.6, cancelled=cancelled)
+    with server(answering(OK + b"Content-Length: 1000000\r\n\r\n", lambda: b"x", every_s=0.001)) as url:
+        failure = refused(url, cancelled=cancelled)
 
-    assert 2 <= len(asked) <= 5
+    assert (failure.kind, len(asked)) == (FailureKind.CANCELLED, 4)
+    assert asked[-1] - asked[0] >= 0.3
 
 
 @pytest.mark.requirement("llm:limits-apart")
@@ -99,7 +101,7 @@ def test_two_streams_read_in_turn_keep_their_own_limits() -> None:
         server(answering(OK + b"\r\n", lambda: b"x" * 1000, every_s=0.01)) as url,
         calling(url) as client,
     ):
-        short, long = CallLimits.within(0.3), CallLimits.within(5.0)
+        short, long = CallLimits.within(0.8), CallLimits.within(PATIENCE_S)
         seen = 0
         answers = [client.ask("GET", "", limits) for limits in (short, long)]
         ends_soon, goes_on = (answer.pieces() for answer in answers)
@@ -112,7 +114,7 @@ def test_two_streams_read_in_turn_keep_their_own_limits() -> None:
         for answer in answers:
             answer.close()
 
-    assert seen > 3
+    assert seen > 1
     assert (raised.value.kind, short.ended_by, long.ended_by) == (FailureKind.TIMEOUT, "deadline", None)
 
 
@@ -127,10 +129,10 @@ def test_an_answer_that_is_closed_before_its_first_piece_is_cut() -> None:
             hung_up.set()
 
     with server(serve) as url, calling(url) as client:
-        answer = client.ask("GET", "", CallLimits.within(5))
+        answer = client.ask("GET", "", CallLimits.within(PATIENCE_S))
         answer.pieces()
         answer.close()
-        told = hung_up.wait(5)
+        told = hung_up.wait(PATIENCE_S)
 
     assert told
 
@@ -143,9 +145,9 @@ def test_a_call_that_finds_no_free_connection_is_told_soon(settings: Any) -> Non
     def holding(connection: socket.socket) -> None:
         head(connection)
         connection.sendall(OK + b"Content-Length: 9\r\n\r\n{")
-        over.wait(3)
+        over.wait(PATIENCE_S)
 
-    limits = CallLimits.within(5)
+    limits = CallLimits.within(PATIENCE_S)
     with server(holding) as url, calling(url, pool_size=1) as client:
         held = client.ask("GET", "", limits)
         with pytest.raises(ProviderFailure) as raised:
@@ -178,7 +180,7 @@ def test_a_connection_that_the_server_closed_meanwhile_is_no_failure() -> None:
     with server(once) as url, calling(url) as client:
         statuses = []
         for _ in range(5):
-            statuses.append(get(client, CallLimits.within(5)))
+            statuses.append(get(client, CallLimits.within(PATIENCE_S)))
             time.sleep(0.02)
 
     assert statuses == [200] * 5
@@ -189,7 +191,7 @@ def test_nor_is_one_that_it_closes_just_as_the_request_comes() -> None:
     heads: list[bytes] = []
 
     with server(counted(heads, answers=1)) as url, calling(url) as client:
-        statuses = [get(client, CallLimits.within(5)) for _ in range(3)]
+        statuses = [get(client, CallLimits.within(PATIENCE_S)) for _ in range(3)]
 
     assert statuses == [200] * 3
     assert len(heads) == 5  # the second and the third were sent again

@@ -186,7 +186,6 @@ def test_a_connection_test_says_what_is_there_or_why_not(admin: Api) -> None:
         "connection",
     )
     assert answers[1].json["error"]
-    assert answers[1].json["latency_ms"] < 5500
 
 
 @pytest.mark.requirement("security:30")

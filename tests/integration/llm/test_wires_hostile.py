@@ -13,6 +13,7 @@ from apps.llm.providers.base import Adapter
 from apps.llm.types import Message, ToolCall, Usage
 from devkit.llm_stub import Stub
 from devkit.llm_stub_model import Reply
+from tests.clients import PATIENCE_S
 from tests.integration.llm.wire_clients import KEY, LOOK, call, failure, make, streamed
 
 
@@ -203,7 +204,7 @@ def test_a_download_of_forty_gigabytes_is_counted_in_full(stub: Stub) -> None:
             {"status": "success"},
         ],
     )
-    steps = list(ollama.pull("llama3:70b", CallLimits.within(5)))
+    steps = list(ollama.pull("llama3:70b", CallLimits.within(PATIENCE_S)))
 
     assert [(step.completed_bytes, step.total_bytes) for step in steps] == [(whole // 2, whole), (0, 0), (None, None)]
     stub.pull_steps = held
@@ -219,11 +220,11 @@ def test_many_lines_after_large_calls_cost_no_more_than_their_reading(adapter: A
     ]
     model = lay(stub, kind, *parts, *({"content": ""} for _ in range(5_000)), stream=True)
 
-    began = time.process_time()
-    answer = streamed(adapter, call(model, limit_s=20))[1]
+    began = time.thread_time()
+    answer = streamed(adapter, call(model, limit_s=PATIENCE_S))[1]
 
     assert len(answer.tool_calls) == 31
-    assert time.process_time() - began < 1.5
+    assert time.thread_time() - began < 15, "the square of their number takes minutes"
 
 
 @pytest.mark.requirement("security:118")
@@ -249,15 +250,14 @@ def test_no_variable_of_the_environment_adds_to_a_request(
 @pytest.mark.requirement("llm:cancel-connection")
 def test_a_stream_that_is_cancelled_while_it_waits_for_its_next_piece_ends(adapter: Adapter) -> None:
     seen: list[object] = []
-    limits = CallLimits.within(10, cancelled=lambda: bool(seen))
+    limits = CallLimits.within(PATIENCE_S, cancelled=lambda: bool(seen))
 
-    began = time.monotonic()
     with pytest.raises(ProviderFailure) as ended:
         for piece in adapter.stream(call("drip-0.5", limits=limits)):
             seen.append(piece)
 
     assert ended.value.kind is FailureKind.CANCELLED
-    assert (len(seen), time.monotonic() - began < 1.0) == (1, True)
+    assert len(seen) in (1, 2)  # of four: a slow reader has the second already
 
 
 def _sse(adapter: Adapter, stream: bool) -> bool:

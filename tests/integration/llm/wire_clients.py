@@ -13,6 +13,7 @@ from apps.llm.providers.ollama import OllamaAdapter
 from apps.llm.providers.openai_style import OpenAIStyleAdapter
 from apps.llm.types import Message, ToolSpec
 from devkit.llm_stub import Stub
+from tests.clients import PATIENCE_S
 
 KEY = "sk-the-very-secret-key-0123456789"
 ADAPTERS: dict[str, tuple[type[Adapter], str]] = {
@@ -29,7 +30,7 @@ def make(kind: str, stub: Stub, key: str = KEY, **more: Any) -> Adapter:
     return maker(ProviderConfig(uuid4(), None, "stub", kind, stub.url + path, 1, api_key=key, **more))
 
 
-def call(model: str, text: str = "Hello there", *, limit_s: float = 5.0, **fields: Any) -> ProviderCall:
+def call(model: str, text: str = "Hello there", *, limit_s: float = PATIENCE_S, **fields: Any) -> ProviderCall:
     limits = fields.pop("limits", None) or CallLimits.within(limit_s, first_byte_s=fields.pop("first_byte_s", None))
     messages = fields.pop("messages", (Message("system", "Be brief."), Message("user", text)))
     return ProviderCall(model, messages, limits, fields.pop("max_tokens", 64), **fields)
