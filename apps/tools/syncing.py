@@ -62,7 +62,9 @@ def sync(*, approve: bool, by: str) -> Synced:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One transaction, one at a time in the installation."""
+    """One transaction, one at a time in the installation. What the code says is read before: that takes seconds on a
+    busy machine, and PostgreSQL ends a transaction that is idle for so long."""
+    _ = [spec.fingerprint for spec in DECLARED.values()]
     with transaction.atomic(using=engine_db.ALIAS):
         with engine_db.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('tools.sync', 0))")
