@@ -6,7 +6,8 @@ the real tasks, with the real row, lease and ledger, and only the four phase fun
     {"steps": 6, "ms": 100}              six steps that wait 100 ms each
     "effects": true                      each step leaves a line in run_effects, when it begins and when it is done
     "nap": [2]                           step 2 waits without looking up
-    "do": {"3": "kill"}                  step 3 kills its worker; spin, block, bug, fail, retry, forbid, exhaust, more
+    "do": {"3": "kill"}                  step 3 kills its worker; spin, block, bug, fail, retry, forbid, exhaust, more,
+                                         hang_up (PostgreSQL does, the first time)
     "say_ms": 0                          finalize says its answer in pieces, one each so many ms
     "fails": 2                           retry fails so often before it works
 
@@ -28,6 +29,7 @@ from apps.agents.thinking.budgets import BudgetExhausted
 from apps.agents.types import Final, Intent, Ports, RunView, StepResult, Todo
 from kernel import engine_db
 from kernel.errors import ForbiddenError, UnavailableError
+from kernel.tenant_context import tenant_statement
 from workers.runs import course
 
 EFFECTS_SCHEMA = """
@@ -138,6 +140,8 @@ def _do(script: dict[str, Any], view: RunView, index: int) -> StepResult | None:
             raise ForbiddenError("The submitter may not do this.")
         case "exhaust":
             raise BudgetExhausted("The run has spent what it may.", budget="usd", limit=0.1, spent=0.1)
+        case "hang_up" if _tries(view, index) == 1:
+            tenant_statement(view.tenant_id, "SELECT pg_terminate_backend(pg_backend_pid())", {})
         case "retry":
             if _tries(view, index) <= script.get("fails", 1):
                 raise UnavailableError("Something is away for a moment.", retry_after_s=0.2)

@@ -138,7 +138,7 @@ def create_job(
         "request_hash": request_hash,
         "route": CREATE_ROUTE,
         "priority": priority,
-        "max_attempts": settings.MAX_ATTEMPTS,
+        "max_attempts": JOB_TYPES[type_name].max_attempts or settings.MAX_ATTEMPTS,
         "retry_of": retry_of,
         "request_id": request_id or context.request_id,
         "correlation_id": context.correlation_id,

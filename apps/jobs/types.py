@@ -16,7 +16,7 @@ class JobType:
 
     ``acts_for_owner``: its payload is a wish that is carried out with its owner's rights, so nobody else may have it
     run again in a name of their own. ``permission``: what the submitter needs; a type that asks for more than
-    jobs:create is not shown to everybody.
+    jobs:create is not shown to everybody. ``max_attempts``: crashes after which it is failed as poison, 0: MAX_ATTEMPTS.
 
     Workers read this table before Django is set up, so nothing here imports a model (apps/jobs/admission.py may).
     """
@@ -27,6 +27,7 @@ class JobType:
     time_limit_s: int
     permission: str = CREATE
     acts_for_owner: bool = False
+    max_attempts: int = 0
     schema: dict[str, Any] = field(init=False)
     validator: PayloadValidator = field(init=False)
 
@@ -49,7 +50,14 @@ JOB_TYPES: dict[str, JobType] = {
         JobType("demo", "Sleeps for duration_ms, reporting progress.", payloads.DemoPayload, 2 * 3600),
         JobType("test", "Ends at once; fails on demand.", payloads.TestPayload, 2 * 3600),
         JobType("long-running", "Works in steps for duration_ms.", payloads.LongRunningPayload, 25 * 3600),
-        JobType("agent.run", "Runs an agent on the workers.", payloads.AgentRunPayload, 3600, acts_for_owner=True),
+        JobType(
+            "agent.run",
+            "Runs an agent on the workers.",
+            payloads.AgentRunPayload,
+            3600,
+            acts_for_owner=True,
+            max_attempts=1000,  # it only looks on: what its run's steps do to workers is counted there
+        ),
         JobType(
             "tool.invoke",
             "Calls a tool, longer than a caller waits.",

@@ -7,7 +7,9 @@ run along; one whose worker is lost is followed on by another, and the run does 
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
+from django.db import DatabaseError
 
 from apps.agents.runs import jobs as run_jobs
 from apps.agents.runs.services import cancel_run
@@ -15,13 +17,16 @@ from apps.agents.states import CANCELLED, FAILED
 from apps.identity.present import rights_now
 from apps.identity.principal import Principal
 from apps.jobs.payloads import AgentRunPayload
-from kernel.errors import PlatformError
+from kernel.connections import give_back
+from kernel.errors import PlatformError, UnavailableError
+from kernel.outages import database_outage
 from kernel.request_context import current
 from workers.execution import Execution, Stopped
 from workers.runs.follower import follower
 
 log = structlog.get_logger("worker")
 LOOK_S = 0.25
+AGAIN_S = 1.0
 
 
 class RunFailed(PlatformError):
@@ -31,7 +36,22 @@ class RunFailed(PlatformError):
 
 
 def run(job: Execution) -> dict[str, Any]:
-    """Result: {status, run_id, output, todos, steps, warnings, metrics, elapsed_ms, model}. RunFailed if it failed."""
+    """Result: {status, run_id, output, todos, steps, warnings, metrics, elapsed_ms, model}. RunFailed if it failed.
+
+    While PostgreSQL is away it begins again, which changes nothing: a job that failed would take its run along.
+    """
+    while True:
+        try:
+            return _run(job)
+        except (UnavailableError, DatabaseError, psycopg.OperationalError) as error:
+            if not (isinstance(error, UnavailableError) or database_outage(error)):
+                raise
+            log.warning("agent_run_lost_database", error=str(error)[:200])
+            give_back()
+        job.wait(AGAIN_S)
+
+
+def _run(job: Execution) -> dict[str, Any]:
     payload = AgentRunPayload.model_validate(job.payload)
     caller = rights_now(Principal.from_json(job.principal))
     followed = run_jobs.run_of_job(caller, job.job_id, payload.as_fields(job.payload), current())

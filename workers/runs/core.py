@@ -73,10 +73,11 @@ class RunEngine:
                 return None
             self._claiming.add(run_id)
         try:
-            row = self._claim(run_id, phase, index)
-            if row is None:
+            claimed = self._claim(run_id, phase, index)
+            if claimed is None:
                 return None
-            hold = Hold(row)
+            row, claimed_at = claimed
+            hold = Hold(row, claimed_at)
             if row["cancel_requested_at"] is not None:  # it was asked while a task had it that was done too soon
                 hold.stop("cancelled")
             with self._lock:
@@ -117,11 +118,13 @@ class RunEngine:
         with self._idle:
             return self._idle.wait_for(lambda: not self._holds, timeout_s)
 
-    def _claim(self, run_id: UUID, phase: str, index: int) -> Row | None:
+    def _claim(self, run_id: UUID, phase: str, index: int) -> tuple[Row, float] | None:
+        """The row, and when it was asked for."""
         for pause_s in TRIES_PAUSE_S:
             try:
                 with self.connections.take() as connection:
-                    return run_ledger.claim(
+                    asked_at = time.monotonic()
+                    row = run_ledger.claim(
                         connection,
                         run_id,
                         phase=phase,
@@ -130,6 +133,7 @@ class RunEngine:
                         lease_s=settings.LEASE_S,
                         limit_s=settings.RUN_LIMIT_S,
                     )
+                    return None if row is None else (row, asked_at)
             except psycopg.Error as error:
                 log.warning("run_claim_failed", run_id=str(run_id), error=str(error).strip()[:200])
             time.sleep(pause_s)
@@ -222,17 +226,21 @@ class RunEngine:
         self, run_id: UUID, token: int, *, reason: str, delay_s: float = 0.0, error: dict[str, Any] | None = None
     ) -> None:
         """The same where the hold is stuck."""
-        try:
-            with self.connections.take() as connection:
-                told = run_ledger.release(
-                    connection, {run_id: token}, reason=reason, tried=error is not None, delay_s=delay_s, error=error
-                )
-        except psycopg.Error as fault:  # its lease runs out, and the sweeper finds it
-            log.warning("run_not_given_back", run_id=str(run_id), error=str(fault).strip()[:200])
+        for pause_s in TRIES_PAUSE_S:
+            try:
+                with self.connections.take() as connection:
+                    told = run_ledger.release(
+                        connection, {run_id: token}, reason=reason, tried=error is not None, delay_s=delay_s,
+                        error=error,
+                    )  # fmt: skip
+            except psycopg.Error as fault:  # in the end its lease runs out, and the sweeper finds it
+                log.warning("run_not_given_back", run_id=str(run_id), error=str(fault).strip()[:200])
+                time.sleep(pause_s)
+                continue
+            self.show(told)
+            if told and not delay_s:
+                dispatch.send([run_id], first=True)
             return
-        self.show(told)
-        if told and not delay_s:
-            dispatch.send([run_id], first=True)
 
     # -- for streams
     def show(self, told: list[Row]) -> None:

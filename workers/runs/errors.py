@@ -8,7 +8,9 @@ import structlog
 from django.conf import settings
 
 from kernel import metrics
+from kernel.connections import give_back
 from kernel.errors import ForbiddenError, PlatformError
+from kernel.outages import database_outage
 from workers.execution import Stopped
 from workers.runs import ends
 from workers.runs.core import RunEngine
@@ -27,6 +29,7 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
     | a stop: deadline                  | failed, reason deadline, with what was found          |
     | a stop: shutdown, self-fenced     | given back, uncounted                                 |
     | a stop: lease lost                | nothing: it is somebody else's                        |
+    | PostgreSQL is away, or hung up    | tried again in a second, uncounted                    |
     | a PlatformError that may pass     | tried again later, RUN_TRIES times; then as below     |
     | any other PlatformError           | failed, reason its code (forbidden, budget_exhausted) |
     | anything else: a bug              | failed, reason handler_error                          |
@@ -53,6 +56,11 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
             return None
         return ends.failed_by(hold, error)
     except Exception as error:  # a bug in a phase ends its run, never the worker
+        if database_outage(error):
+            log.warning("run_phase_lost_database", run_id=str(hold.run_id), place=hold.place, error=str(error)[:200])
+            give_back()  # the thread's connection may be the one that broke
+            engine.give_back(hold, reason="given_back", delay_s=ends.RETRY_S)
+            return None
         log.exception("run_phase_failed", run_id=str(hold.run_id), place=hold.place)
         message = "A phase of the run failed; the log has the details."
         return ends.failed(hold, "handler_error", message, type=type(error).__name__)

@@ -9,6 +9,8 @@ import time
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+
 from apps.agents.runs.event_types import DELTA, PROGRESS
 from apps.agents.runs.records import NewEvent, Row
 from workers.execution import Stopped, stop_thread, storable_text
@@ -23,7 +25,8 @@ class Hold:
     else's now) or self_fenced (it may soon be: no renewal came through).
     """
 
-    def __init__(self, row: Row) -> None:
+    def __init__(self, row: Row, claimed_at: float) -> None:
+        """``claimed_at``: by time.monotonic(), before the claim was sent."""
         self.row = row
         self.run_id: UUID = row["id"]
         self.tenant_id: UUID = row["tenant_id"]
@@ -31,11 +34,11 @@ class Hold:
         self.phase: str = row["phase"]
         self.index: int = row["next_index"]
         self.attempt: int = row["attempt"]
-        self.began = time.monotonic()
-        self.deadline = self.began + row["left_s"]
+        self.deadline = claimed_at + row["left_s"]
         self.stop_reason: str | None = None
         self.stopped_at: float | None = None
         self.thread_id: int | None = None
+        self.kept(claimed_at)
         self.writing = threading.Lock()  # of whoever is sending what this hold has to tell
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -79,6 +82,9 @@ class Hold:
         """Raise Stopped if the phase must end."""
         if self._stop.is_set():
             raise Stopped
+        if self.lease_is_old():  # a process that was frozen knows it here, before it asks anybody for anything
+            self.stop("self_fenced")
+            raise Stopped
         if time.monotonic() > self.deadline:
             self.stop("deadline")
             raise Stopped
@@ -104,6 +110,14 @@ class Hold:
     def has_news(self) -> bool:
         """Whether there is anything to store."""
         return self._open is not None or bool(self._unsent)
+
+    def kept(self, asked_at: float) -> None:
+        """The lease was taken, or renewed, by a statement that was sent then."""
+        self._safe_until = asked_at + settings.SELF_FENCE_SHARE * settings.LEASE_S
+
+    def lease_is_old(self) -> bool:
+        """Whether no renewal has come through for so long that the run may soon be somebody else's."""
+        return time.monotonic() > self._safe_until
 
     def left_s(self) -> float:
         """Seconds until the run's deadline; may be negative."""
@@ -136,8 +150,8 @@ class Hold:
         if kind == "progress":
             self._number("progress", PROGRESS.data(**gathered))
         elif text := storable_text("".join(gathered), shorten=False):
-            # An earlier try at this place may have said something already: the reader begins anew.
-            again = not self._said and (self.row["crashes"] or self.row["tries"] or self.attempt > 1)
+            # It was queued again: an earlier try may have said something already, and the reader begins anew.
+            again = not self._said and (self.row["was"] == "queued" or self.attempt > 1)
             self._number("delta", DELTA.data(text=text, **({"restart": True} if again else {})))
             self._said = True
 

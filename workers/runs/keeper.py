@@ -25,7 +25,6 @@ class Keeper(threading.Thread):
         self.engine = engine
         self._stop_event = threading.Event()
         self._connection: run_ledger.Connection | None = None
-        self._renewed_at = time.monotonic()
         self._due_at = 0.0
 
     def stop(self) -> None:
@@ -43,9 +42,7 @@ class Keeper(threading.Thread):
                     self._connection.close()
                     self._connection = None
             for hold in self.engine.holds():
-                # A hold that is younger than the last renewal has its claim's lease.
-                kept_at = max(self._renewed_at, hold.began)
-                if time.monotonic() - kept_at > settings.SELF_FENCE_SHARE * settings.LEASE_S:
+                if hold.lease_is_old():
                     hold.stop("self_fenced")
                 if hold.stopped_at is not None and time.monotonic() - hold.stopped_at > INTERRUPT_AFTER_S:
                     hold.interrupt()
@@ -58,7 +55,6 @@ class Keeper(threading.Thread):
             self._due_at = 0.0
         holds = {hold.run_id: hold for hold in self.engine.holds()}
         if not holds:
-            self._renewed_at = began
             return
         extend = began >= self._due_at
         held = {run_id: hold.token for run_id, hold in holds.items()}
@@ -67,8 +63,10 @@ class Keeper(threading.Thread):
             if run_id not in ours:
                 if not hold.writing.locked():  # else it is just being moved on
                     hold.stop("lease_lost")
-            elif ours[run_id]:
+                continue
+            if extend:
+                hold.kept(began)
+            if ours[run_id]:
                 hold.stop("cancelled")
         if extend:
-            self._renewed_at = began
             self._due_at = began + settings.HEARTBEAT_S

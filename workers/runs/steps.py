@@ -26,11 +26,15 @@ class RunsStep(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
+        from apps.tools.spec import DECLARED
         from workers.runs.core import RunEngine  # models: Django is set up by now, and was not when Celery was made
         from workers.runs.keeper import Keeper
         from workers.runs.scribe import Scribe
         from workers.runs.sweeper import RunSweeper
 
+        len(
+            DECLARED
+        )  # imports them: a phase that is interrupted in the midst of that would leave half a library behind
         parent.runs = parent.app.runs = RunEngine(name=parent.hostname)
         parent.run_sweeper = RunSweeper(parent.runs)
         self.threads = [Keeper(parent.runs), Scribe(parent.runs), parent.run_sweeper]

@@ -36,7 +36,7 @@ def run_of(message: str | bytes) -> UUID | None:
     """The run that a message on the queue is about, by the arguments its head shows; None when it shows none."""
     try:
         found = _UUID.search(json.loads(message)["headers"]["argsrepr"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return UUID(found.group()) if found else None
 

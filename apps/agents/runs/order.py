@@ -33,7 +33,7 @@ def place_in(session: Session) -> tuple[UUID | None, list[Moved]]:
     ConflictError (session_busy) where the session rejects a second prompt.
     """
     runs = AgentRun.objects.filter(session_id=session.id, status__in=(QUEUED, RUNNING)).order_by("created_at", "id")
-    still_open = list(runs.values_list("id", flat=True))
+    still_open = _in_turn(dict(runs.values_list("id", "waits_for")))
     if not still_open:
         return None, []
     if session.when_busy == "reject":
@@ -51,6 +51,14 @@ def place_in(session: Session) -> tuple[UUID | None, list[Moved]]:
                 ended.append(moved)
                 still_open.remove(run_id)
     return (still_open[-1] if still_open else None), ended
+
+
+def _in_turn(waiting: dict[UUID, UUID | None]) -> list[UUID]:
+    """The open runs of a session in the order in which they will run; one that was resumed is older than its place."""
+    ordered = [run_id for run_id, before in waiting.items() if before not in waiting]
+    for run_id in ordered:  # it grows meanwhile
+        ordered.extend(next_id for next_id, before in waiting.items() if before == run_id)
+    return ordered
 
 
 def lock_session(session_id: UUID | None) -> None:

@@ -110,6 +110,8 @@ def _place(run: AgentRun, ended: list[Moved]) -> tuple[Session | None, UUID | No
         return None, None
     session = Session.objects.select_for_update().get(id=run.session_id)
     require_open(session)
+    run.refresh_from_db()
+    _require_resumable(run)  # another resume may have been first
     waits_for, made_room = place_in(session)
     ended.extend(made_room)
     return session, waits_for

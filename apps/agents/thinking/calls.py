@@ -211,11 +211,13 @@ class Calls:
         return max(0.1, min(bounds))
 
     def _failure(self, error: PlatformError) -> dict[str, Any]:
-        """The failure as data; raises where the run itself must stop: cancelled, or its budget used up."""
+        """The failure as data; raises what the run itself must hear: cancelled, its budget used up, PostgreSQL away."""
         if isinstance(error, CompletionCancelled | QueryCancelledError):
             self.checkpoint()
         if isinstance(error, BudgetSpent) and (exhausted := exhausted_by(error, self.view.budget)) is not None:
             raise exhausted from error
+        if error.code == "database_unavailable":
+            raise error
         return {"code": error.code, "message": error.detail}
 
     def _reserve_call(self, key: str) -> None:

@@ -9,14 +9,18 @@ Failures are kept as well, so that a run can be followed exactly; a later attemp
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, LiteralString, Protocol
 from uuid import UUID
 
+import psycopg
+from django.db import OperationalError
 from psycopg.types.numeric import Int8
 from pydantic_core import from_json, to_json
 
+from kernel.connections import give_back
 from kernel.errors import PlatformError
 from kernel.jsonb import json_text
 from kernel.tenant_context import tenant_statement
@@ -24,6 +28,7 @@ from kernel.tenant_context import tenant_statement
 ANSWER_BYTES = 256 * 1024
 REQUEST_BYTES = 256 * 1024  # kept of a request; its hash is of all of it
 REQUEST_HEAD_CHARS = 32_000
+KEEP_PAUSES_S = (0.1, 0.4, 1.0, 2.0)  # between tries to keep an answer while PostgreSQL is away
 KINDS = ("model", "tool", "graph", "session")
 
 OF_PLACE: LiteralString = """
@@ -172,6 +177,15 @@ class DatabaseTape:
             "tokens": Int8(said.tokens if said else 0),
             "cost": Int8(said.cost_nano_usd if said else 0),
         }
+        for pause_s in KEEP_PAUSES_S:
+            try:
+                return self._kept(values)
+            except (psycopg.OperationalError, OperationalError):  # what was paid for is not thrown away at once
+                give_back()
+                time.sleep(pause_s)
+        return self._kept(values)
+
+    def _kept(self, values: dict[str, Any]) -> dict[str, Any]:
         (kept,) = tenant_statement(self.tenant_id, KEEP, values)
         return _read(kept)
 

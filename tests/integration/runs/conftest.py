@@ -39,15 +39,16 @@ def undisturbed(admin_url: str, effects: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def engine(undisturbed: Any) -> Iterator[RunEngine]:
-    """One without threads: nobody renews its leases."""
+def engine(undisturbed: Any, settings: Any) -> Iterator[RunEngine]:
+    """One without threads: nobody renews its leases, so they are long."""
+    settings.LEASE_S = 600.0
     made = RunEngine(name="here")
     yield made
     made.connections.close()
 
 
 @pytest.fixture
-def other_engine(undisturbed: Any) -> Iterator[RunEngine]:
+def other_engine(engine: RunEngine) -> Iterator[RunEngine]:
     """Another process, as far as the rows can tell."""
     made = RunEngine(name="there")
     yield made

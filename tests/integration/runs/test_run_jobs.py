@@ -1,15 +1,20 @@
 """Jobs of type agent.run: each follows a run to its end, and takes it along when it ends before."""
 
+import psycopg
 import pytest
 
 from apps.agents.models import AgentRun
+from apps.agents.runs import jobs as run_jobs
 from apps.agents.runs.services import cancel_run
+from apps.jobs.models import Job
 from apps.jobs.services import cancel_job
 from kernel.tenant_context import tenant_scope
 from tests import run_script
 from tests.clients import wait_for
 from tests.integration.runs import carrying
-from tests.integration.runs.carrying import make_run
+from tests.integration.runs.carrying import advance, make_run
+from workers.execution import Execution
+from workers.handlers import agent_run
 
 
 @pytest.mark.requirement("runs:job")
@@ -47,6 +52,16 @@ def test_a_run_with_its_job_begins_when_the_job_does(api, principal, worker):
 
     assert (job["status"], job["result"]["run_id"]) == ("finished", str(run.id))
     assert job["payload"]["run_id"] == str(run.id)
+
+
+@pytest.mark.requirement("runs:job")
+def test_workers_that_are_lost_while_its_job_looks_on_do_not_end_a_run(principal, engine, settings):
+    run = make_run(principal, use_jobs=True, steps=1)
+
+    with tenant_scope(principal.tenant_id):
+        job = Job.objects.get(id=run.job_id)
+
+    assert job.max_attempts > 100 * settings.MAX_ATTEMPTS  # those of its run's steps are counted there
 
 
 @pytest.mark.requirement("runs:job")
@@ -93,6 +108,27 @@ def test_a_job_that_is_cancelled_while_it_waits_takes_its_run_along(principal, w
 
     assert ended.status == "cancelled"
     assert carrying.events(run)[-2].event_json["reason"] == "job_ended"
+
+
+@pytest.mark.requirement("runs:job")
+def test_a_job_that_loses_postgresql_follows_its_run_again(principal, engine, monkeypatch: pytest.MonkeyPatch):
+    run = make_run(principal, use_jobs=True, steps=1)
+    began, ends = run_jobs.run_of_job, iter([psycopg.OperationalError("the connection is lost"), None])
+
+    def hung_up_once(*arguments):
+        if (error := next(ends)) is not None:
+            raise error
+        return began(*arguments)
+
+    monkeypatch.setattr(run_jobs, "run_of_job", hung_up_once)
+    monkeypatch.setattr(agent_run, "AGAIN_S", 0.0)
+    advance(engine, run.id)
+    with tenant_scope(principal.tenant_id):
+        row = Job.objects.filter(id=run.job_id).values().get()
+
+    result = agent_run.run(Execution(row, queue_time_limit_s=60.0, emit=lambda event: None))
+
+    assert (result["status"], result["run_id"]) == ("succeeded", str(run.id))
 
 
 @pytest.mark.requirement("runs:job")

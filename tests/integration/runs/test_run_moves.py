@@ -1,5 +1,6 @@
 """How tasks move a run: each claims, does its phase, and commits cursor, records and events at once."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,6 +16,7 @@ from kernel.tenant_context import tenant_scope
 from tests import run_script
 from tests.integration.runs import carrying
 from tests.integration.runs.carrying import advance, make_run
+from workers.execution import Stopped
 from workers.runs.core import Done
 from workers.runs.course import perform
 
@@ -90,6 +92,36 @@ def test_whoever_lost_its_lease_writes_nothing(principal, engine, other_engine, 
     assert carrying.row(run).phase == "plan"
 
 
+def test_whoever_was_frozen_for_too_long_knows_it_at_its_next_checkpoint(principal, engine, settings):
+    run = make_run(principal, steps=1)
+    hold = engine.take(run.id, "classify", 0)
+    assert hold is not None
+    hold.checkpoint()
+
+    hold.kept(time.monotonic() - settings.LEASE_S)  # so long ago was the last renewal
+    with pytest.raises(Stopped):
+        hold.checkpoint()
+
+    assert hold.stop_reason == "self_fenced"
+
+
+@pytest.mark.requirement("runs:streams")
+def test_an_answer_that_begins_anew_after_a_warm_shutdown_says_so(principal, engine, other_engine):
+    run = make_run(principal, steps=1, say_ms=0)
+    done = advance(engine, run.id, tasks=3)
+    hold = engine.take(run.id, "finalize", done.index)
+    assert hold is not None
+    hold.say("Half of ")
+    with engine.connections.take() as connection:
+        run_ledger.append_events(connection, hold.unsent())
+
+    engine.give_back(hold, reason="given_back")
+    advance(other_engine, run.id, done)
+
+    told = [event.event_json for event in carrying.events(run) if event.event_type == "delta"]
+    assert told == [{"text": "Half of "}, {"text": run_script.answer_of(1), "restart": True}]
+
+
 def test_a_move_whose_answer_was_lost_is_recognised(principal, engine):
     run = make_run(principal, steps=1)
     hold = engine.take(run.id, "classify", 0)
@@ -148,6 +180,20 @@ def test_what_may_pass_is_tried_again_and_then_given_up(principal, engine, effec
     ended = carrying.row(stays)
     assert (ended.status, ended.error_json["reason"]) == ("failed", "unavailable")
     assert effects(stays).count((0, 1, "begun")) == 3
+
+
+def test_a_phase_to_which_postgresql_hangs_up_is_tried_again_and_not_counted(principal, engine, effects):
+    run = make_run(principal, steps=2, effects=True, do={"1": "hang_up"})
+    done = advance(engine, run.id, tasks=3)
+
+    hung_up = perform(engine, run.id, "step", 1)
+    between = carrying.row(run)
+    advance(engine, run.id, done)
+
+    ended = carrying.row(run)
+    assert (hung_up.goes_on, between.status, between.tries, between.crashes) == (False, "queued", 0, 0)
+    assert between.hinted_at > between.updated_at  # not at once: PostgreSQL may need a moment
+    assert (ended.status, ended.output_json["text"]) == ("succeeded", run_script.answer_of(2))
 
 
 def test_a_run_past_its_deadline_fails_with_what_it_found(principal, engine, admin_url):

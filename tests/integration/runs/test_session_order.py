@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 from django.db import connections
 
-from apps.agents.runs.services import cancel_run
+from apps.agents.runs.services import cancel_run, resume_run
 from apps.agents.sessions.services import create_session
 from apps.tenancy.services import change_tenant
 from kernel.errors import ConflictError, RateLimitedError
@@ -61,6 +61,22 @@ def test_who_waits_for_a_cancelled_run_waits_for_the_one_before(principal, engin
     assert between == first.id
     assert carrying.row(third).waits_for is None
     assert third.id in undisturbed
+
+
+@pytest.mark.requirement("runs:session-order")
+def test_a_prompt_after_a_resume_waits_for_the_resumed_run_too(principal, engine, undisturbed):
+    session = session_of(principal, "enqueue")
+    first, second = (make_run(principal, steps=1, session_id=session.id) for _ in range(2))
+    cancel_run(principal, first.id)
+
+    resume_run(principal, first.id)
+    third = make_run(principal, steps=1, session_id=session.id)
+    undisturbed.clear()
+    advance(engine, second.id)
+
+    assert (carrying.row(first).waits_for, third.waits_for) == (None, first.id)
+    assert undisturbed == [first.id]
+    assert not advance(engine, third.id, tasks=1).goes_on
 
 
 @pytest.mark.requirement("runs:session-order")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from django.db import connection, connections
 
@@ -53,6 +54,22 @@ def test_an_answer_is_stored_when_it_is_given_out(view: RunView) -> None:
     )  # fmt: skip
     assert (row.tokens, row.cost_nano_usd, row.idempotency_key) == (12, 345, f"{view.run_id}:0:1:0")
     assert row.answered_at is not None
+
+
+def test_an_answer_waits_for_postgresql_and_is_not_asked_for_again(view: RunView, admin_url: str) -> None:
+    outside = Outside()
+
+    def ask(key: str) -> Said:
+        connection.ensure_connection()
+        pid = connection.connection.info.backend_pid
+        with psycopg.connect(admin_url) as superuser:
+            superuser.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        return outside.ask(key)
+
+    taken = tape(view).answer("model", REQUEST, ask)
+
+    (row,) = tape_of(view)
+    assert (taken.value, row.answer, len(outside.keys)) == ("first", {"value": "first"}, 1)
 
 
 @pytest.mark.requirement("tape:kept-first")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from pydantic import Field
 
@@ -16,8 +17,9 @@ from apps.tools.context import ToolContext
 from apps.tools.errors import ApprovalRequired, ReadOnly, ToolFailed
 from apps.tools.models import ToolApproval, ToolInvocation
 from apps.tools.spec import DECLARED, Rate, ToolInput, ToolOutput, tool
+from kernel.connections import give_back
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, RateLimitedError, ValidationError
-from kernel.tenant_context import tenant_scope
+from kernel.tenant_context import tenant_scope, tenant_statement
 from tests.factories import make_principal
 from tests.tool_calls import call, result
 
@@ -54,6 +56,14 @@ def declared() -> Iterator[None]:
     def write(context: ToolContext, given: In) -> Out:
         """Leave something behind."""
         EFFECTS.append(context.idempotency_key)
+        return Out(text=given.text)
+
+    @tool("probe.hung_up", effect="write")
+    def hung_up(context: ToolContext, given: In) -> Out:
+        """PostgreSQL hangs up in the midst of the first call."""
+        EFFECTS.append(context.idempotency_key)
+        if EFFECTS.count(context.idempotency_key) == 1:
+            tenant_statement(context.tenant_id, "SELECT pg_terminate_backend(pg_backend_pid())", {})
         return Out(text=given.text)
 
     @tool("probe.destroy", effect="destructive", permissions=("graph:delete",))
@@ -178,6 +188,21 @@ def test_a_tools_failure_and_a_tools_bug_are_outcomes(principal: Principal) -> N
     assert broken.error is not None
     assert (broken.error["code"], "secret" in str(broken.error)) == ("tool_broken", False)
     assert [row.status for row in invocations(principal)] == ["failed", "failed"]
+
+
+@pytest.mark.requirement("tape:intent")
+def test_a_runs_call_to_which_postgresql_hung_up_stays_open_for_its_next_try(principal: Principal) -> None:
+    of_a_run: dict[str, Any] = {"door": "agent", "idempotency_key": uuid4().hex, "supersedes": True}
+
+    with pytest.raises(psycopg.OperationalError):
+        call(principal, "probe.hung_up", **of_a_run)
+    give_back()
+    with tenant_scope(principal.tenant_id):
+        between = ToolInvocation.objects.get(idempotency_key=of_a_run["idempotency_key"])
+    again = call(principal, "probe.hung_up", **of_a_run)
+
+    assert between.status == "running"
+    assert (again.ok, again.replayed, again.invocation_id) == (True, False, between.id)
 
 
 def test_an_answer_that_is_too_large_is_an_error(principal: Principal) -> None:
