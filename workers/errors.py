@@ -8,9 +8,11 @@ from pydantic_core import to_json
 from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED, FAILED, FINISHED
 from kernel.errors import PlatformError
+from kernel.web.problem import as_platform_error
 from workers.execution import Execution, Stopped
 from workers.handlers.registry import handler_for
 
+BROKEN = "The job's handler failed; the log has the details."
 RESULT_MAX_BYTES = 4 * 1024 * 1024
 log = structlog.get_logger("worker")
 
@@ -35,12 +37,9 @@ def run_handler(execution: Execution) -> Outcome | None:
         return _failed(execution, error.code, error.detail, type=type(error).__name__)
     except Exception as error:  # a handler's bug ends its job, never the worker
         log.exception("handler_failed", job_id=str(execution.job_id), type=execution.type)
-        return _failed(
-            execution,
-            "handler_error",
-            "The job's handler failed; the log has the details.",
-            type=type(error).__name__,
-        )
+        known = as_platform_error(error)
+        reason, message = (known.code, known.detail) if known else ("handler_error", BROKEN)
+        return _failed(execution, reason, message, type=type(error).__name__)
     if len(to_json(result, fallback=str)) > RESULT_MAX_BYTES:
         return _failed(execution, "result_too_large", f"The result exceeds {RESULT_MAX_BYTES:,} bytes.")
     return Outcome(execution.job_id, execution.token, FINISHED, result=result)

@@ -4,7 +4,6 @@ Making one: a row (`writing`), room set aside, bytes under another name, fsync, 
 leaves in between nobody can read, and retention.py takes it away.
 """
 
-import errno
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from apps.identity import rbac
 from apps.identity.principal import Principal
 from kernel.clock import now
 from kernel.connections import give_back
-from kernel.errors import BadRequestError, PayloadTooLargeError, UnavailableError, ValidationError
+from kernel.errors import BadRequestError, PayloadTooLargeError, ValidationError
 from kernel.failpoints import failpoint
 from kernel.tenant_context import tenant_scope
 
@@ -30,7 +29,6 @@ STEP_BYTES = 16 << 20  # room is set aside in steps of this where nobody knows h
 STEP_BYTES_MIN = 4096
 MADE_WITHIN = timedelta(hours=12)
 BACKUPS_KEPT = timedelta(days=90)
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 OTHERS_DELETE = "all-files:delete"
 
 
@@ -191,10 +189,6 @@ def receive(principal: Principal, upload: Upload, pieces: Iterable[bytes]) -> Fi
             )
         row = draft.finish(draft.part, sha256=digest.hexdigest())
         done = True
-    except OSError as error:
-        if error.errno in NO_SPACE:
-            raise UnavailableError("The platform's disk is full. Try again later.", code="disk_full") from error
-        raise
     finally:
         if not done:
             draft.abandon()

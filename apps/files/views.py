@@ -44,7 +44,7 @@ class FileList(ApiView):
             ),
         ],
         request={schemas.DEFAULT_TYPE: OpenApiTypes.BINARY},
-        responses={201: schemas.FileOut},
+        responses={201: schemas.FileOut, 507: None},
         tags=["files"],
     )
     def post(self, request: Request) -> HttpResponse:

@@ -112,6 +112,12 @@ class UnavailableError(PlatformError):
     code, http_status, title, retryable = "unavailable", 503, "Service Unavailable", True
 
 
+class DiskFullError(PlatformError):
+    """The platform's own disk is full: nothing was kept. Its operator has to make room."""
+
+    code, http_status, title, retryable = "disk_full", 507, "Insufficient Storage", True
+
+
 class ResponseTooLargeError(PlatformError):
     """The answer exceeds what the platform sends in one piece, and cannot be cut."""
 

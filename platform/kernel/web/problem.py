@@ -1,5 +1,6 @@
 """Errors as application/problem+json (RFC 9457), one shape for every layer: see docs/reference/errors.md."""
 
+import errno
 import math
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +18,7 @@ from kernel.clock import iso, now
 
 log = structlog.get_logger("problem")
 MEDIA_TYPE = "application/problem+json"
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def problem_body(
@@ -95,6 +97,10 @@ def as_platform_error(error: BaseException) -> errors.PlatformError | None:
         return errors.UnavailableError("The database does not answer. Try again.", code="database_unavailable")
     if isinstance(error, DatabaseError) and isinstance(error.__cause__, psycopg.OperationalError):
         return errors.UnavailableError("The database does not answer. Try again.", code="database_unavailable")
+    if isinstance(error, OSError) and error.errno in NO_SPACE:
+        return errors.DiskFullError(
+            "The platform's disk is full: nothing was kept. Tell its operator, and try again later."
+        )
     return None
 
 

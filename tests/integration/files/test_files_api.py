@@ -6,6 +6,7 @@ import json
 import os
 import socket
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -211,9 +212,10 @@ def test_an_upload_of_unknown_length_is_taken(api_url: str, tenant: Any, princip
     assert api.get(f"/v1/files/{listed['id']}/content").body == b"genesof man"
 
 
-def test_under_wsgi_files_come_and_go_in_pieces_too(tenant: Any, principal: Principal) -> None:
+@pytest.fixture
+def call(tenant: Any, principal: Principal) -> Callable[..., tuple[str, bytes]]:
+    """One request to the application in this process; (status line, body)."""
     application = get_wsgi_application()
-    content = os.urandom(3 * MIB)
 
     def call(method: str, path: str, body: bytes = b"", **environ: str) -> tuple[str, bytes]:
         seen: list[str] = []
@@ -226,6 +228,12 @@ def test_under_wsgi_files_come_and_go_in_pieces_too(tenant: Any, principal: Prin
         answer.close()  # type: ignore[attr-defined]
         return seen[0], got
 
+    return call
+
+
+def test_under_wsgi_files_come_and_go_in_pieces_too(call: Callable[..., tuple[str, bytes]]) -> None:
+    content = os.urandom(3 * MIB)
+
     status, made = call("POST", "/v1/files", content, CONTENT_LENGTH=str(len(content)), CONTENT_TYPE="text/csv")
     unannounced = call("POST", "/v1/files", content, HTTP_TRANSFER_ENCODING="chunked")
     got = call("GET", f"/v1/files/{json.loads(made)['id']}/content")
@@ -233,6 +241,23 @@ def test_under_wsgi_files_come_and_go_in_pieces_too(tenant: Any, principal: Prin
     assert (status[:3], unannounced[0][:3], got[0][:3]) == ("201", "201", "200")
     assert got[1] == content
     assert json.loads(unannounced[1])["size_bytes"] == len(content)
+
+
+def test_an_upload_to_a_full_disk_says_so_and_leaves_nothing(
+    call: Callable[..., tuple[str, bytes]], tenant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_a_full_disk(path: str, flags: int) -> int:
+        os.close(os.open(path, flags, 0o600))
+        return os.open("/dev/full", os.O_WRONLY)
+
+    monkeypatch.setattr(disk, "private", on_a_full_disk)
+
+    status, body = call("POST", "/v1/files", b"genes", CONTENT_LENGTH="5", CONTENT_TYPE="text/csv")
+
+    assert (status[:3], json.loads(body)["code"]) == ("507", "disk_full")
+    assert left_on_disk(tenant.id) == []
+    with tenant_scope(tenant.id):
+        assert not File.objects.exists()
 
 
 def test_a_file_whose_content_is_lost_says_so(api: Api, tenant: Any) -> None:

@@ -3,11 +3,13 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
+from apps.files import disk
 from apps.files.models import File
 from apps.graph.transfer import importing
 from apps.identity.principal import Principal
@@ -355,6 +357,26 @@ def test_no_operation_is_made_up(principal: Principal, operation: dict[str, Any]
             "etl.transform",
             {"file_id": str(uuid4()), "source_format": "csv", "target_format": "csv", "operations": [operation]},
         )
+
+
+def test_a_full_disk_is_told_as_what_it_is_and_leaves_nothing(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(tenant_id: UUID, file_id: UUID) -> Path:
+        path = whole(tenant_id, file_id)
+        if not (path / "table").is_symlink():
+            (path / "table").symlink_to("/dev/full")
+        return path
+
+    source, whole = sent(principal, "a\n" + "1\n" * 10_000), disk.work
+    monkeypatch.setattr(disk, "work", work)
+
+    error = failed(principal, "etl.transform", {"file_id": source, "source_format": "csv", "target_format": "csv"})
+
+    assert (error["code"], error["http_status"]) == ("disk_full", 507)
+    assert [path.name for path in disk.tenant_directory(principal.tenant_id).iterdir()] == [UUID(source).hex]
+    with tenant_scope(principal.tenant_id):
+        assert File.objects.count() == 1
 
 
 def test_a_table_that_cannot_be_read_leaves_no_file(principal: Principal) -> None:
