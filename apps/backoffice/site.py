@@ -32,7 +32,6 @@ class BackofficeSite(UnfoldAdminSite):
     """Nobody passes without a session of ours and a role of rights.py; what a page reads is fenced by reading.py."""
 
     enable_nav_sidebar = True
-    final_catch_all_view = False
 
     def __init__(self) -> None:
         super().__init__(name="admin")

@@ -76,6 +76,7 @@ WHITENOISE_USE_FINDERS = True  # files come straight from the packages: no colle
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "apps/backoffice/templates"],  # what they replace of unfold's, whose app stands first
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -50,6 +50,18 @@ def test_the_list_shows_the_tenants_jobs_and_filters_them(tenant: Tenant, tenant
 
 
 @pytest.mark.requirement("admin:jobs")
+def test_what_is_not_there_is_said_on_a_page(tenant_admin: Browser) -> None:
+    empty = tenant_admin.get("/admin/jobs/job/")
+    unmatched = tenant_admin.get("/admin/jobs/job/?q=nobody")
+    nowhere = tenant_admin.get("/admin/nowhere/")
+
+    assert "There are none" in empty.text and "Reset filters" not in empty.text
+    assert "Nothing matches" in unmatched.text and "Reset filters" in unmatched.text
+    assert (nowhere.status_code, nowhere.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing here" in nowhere.text
+
+
+@pytest.mark.requirement("admin:jobs")
 def test_a_job_shows_its_documents_and_its_events(tenant: Tenant, tenant_admin: Browser) -> None:
     job = HandJob(make_principal(tenant), payload_json={"answer": 42}).claim().report("half way")
 
