@@ -16,7 +16,7 @@ class JobType:
 
     ``acts_for_owner``: its payload is a wish that is carried out with its owner's rights, so nobody else may have it
     run again in a name of their own. ``permission``: what the submitter needs; a type that asks for more than
-    jobs:create is not shown to everybody. ``max_attempts``: crashes after which it is failed as poison, 0: MAX_ATTEMPTS.
+    jobs:create is not shown to everybody. ``max_attempts``: crashes that make it poison, 0: MAX_ATTEMPTS.
 
     Workers read this table before Django is set up, so nothing here imports a model (apps/jobs/admission.py may).
     """
