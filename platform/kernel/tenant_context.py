@@ -15,6 +15,9 @@ from django.db import connections, transaction
 from psycopg.rows import dict_row
 
 _current: ContextVar[UUID | None] = ContextVar("tenant_id", default=None)
+# A tenant_statement may begin its FROM with this and is then sent alone, which is half the work. Whatever reads or
+# writes rows must depend on it: a function in the SELECT list, or one that takes ``own.tenant`` as an argument.
+OWN_TENANT: LiteralString = "set_config('app.tenant_id', %(own_tenant)s, true) AS own (tenant)"
 
 
 def current_tenant_id() -> UUID | None:
@@ -35,18 +38,38 @@ def tenant_statement(tenant_id: UUID, statement: LiteralString, values: Mapping[
     """Run one statement in a transaction of its own that sees only this tenant's rows, in one round trip; its rows.
 
     For what every call does, where the four round trips of a scope would be most of the time. The tenant, with SET
-    LOCAL's reach, and the statement travel together and are one transaction. Errors are psycopg's own, not Django's.
+    LOCAL's reach, and the statement travel together and are one transaction. A thread that holds no connection has one
+    of the pool's for no longer than that. Errors of statements are psycopg's own, not Django's.
     """
     if not isinstance(tenant_id, UUID):
         raise TypeError(f"tenant_id must be a UUID, not {type(tenant_id).__name__}")
+    with _statements_connection() as connection:
+        cursor = psycopg.Cursor(connection, row_factory=dict_row)
+        if OWN_TENANT in statement:
+            return cursor.execute(statement, {**values, "own_tenant": str(tenant_id)}).fetchall()
+        with connection.pipeline():
+            psycopg.Cursor(connection).execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
+            cursor.execute(statement, values)
+        return cursor.fetchall()
+
+
+@contextmanager
+def _statements_connection() -> Iterator[psycopg.Connection[Any]]:
+    """The thread's connection, or else one of the pool's, without what Django does to make it the thread's."""
     wrapper = connections["default"]
     if wrapper.in_atomic_block or _current.get() is not None:
         raise RuntimeError("a statement of its own cannot be run inside a transaction")
-    wrapper.ensure_connection()
-    with wrapper.connection.pipeline():
-        psycopg.Cursor(wrapper.connection).execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
-        cursor = psycopg.Cursor(wrapper.connection, row_factory=dict_row).execute(statement, values)
-    return cursor.fetchall()
+    if wrapper.connection is not None:
+        yield wrapper.connection
+        return
+    with wrapper.wrap_database_errors:
+        connection = wrapper.get_new_connection({})
+    try:
+        if not connection.autocommit:  # a scope was torn down while it was open: nothing would be committed
+            connection.autocommit = True
+        yield connection
+    finally:
+        wrapper.pool.putconn(connection)
 
 
 @contextmanager

@@ -26,22 +26,24 @@ from apps.llm.types import CompletionRequest, Cost, Usage
 from apps.tenancy.resolver import tenant_config
 from kernel import engine_db, metrics
 from kernel.errors import NotFoundError, UnavailableError, ValidationError
-from kernel.tenant_context import prepared_cursor, tenant_scope, tenant_statement
+from kernel.tenant_context import OWN_TENANT, prepared_cursor, tenant_scope, tenant_statement
 
 log = structlog.get_logger("llm")
 LOST_BATCH = 500
 CLEANED_BATCH = 5_000
 PURPOSE_LENGTH, OUTCOME_LENGTH, MODEL_LENGTH = 32, 24, 255
 
-RESERVE = """
-SELECT * FROM llm_reserve(%(id)s, %(tenant)s, %(call)s, %(user)s, %(run)s, %(purpose)s, %(provider_id)s, %(provider)s,
+RESERVE = f"""
+SELECT found.* FROM {OWN_TENANT},
+    llm_reserve(%(id)s, own.tenant::uuid, %(call)s, %(user)s, %(run)s, %(purpose)s, %(provider_id)s, %(provider)s,
     %(instance_id)s, %(instance)s, %(model)s, %(priced_by)s, %(used_fallback)s, %(expires_in_s)s::float8, %(nano_usd)s,
-    %(tokens)s, %(output_tokens)s, %(day_nano_usd)s, %(day_tokens)s, %(run_nano_usd)s, %(run_tokens)s)
+    %(tokens)s, %(output_tokens)s, %(day_nano_usd)s, %(day_tokens)s, %(run_nano_usd)s, %(run_tokens)s) AS found
 """
-SETTLE = """
-SELECT llm_settle(%(id)s, %(outcome)s, %(spent_nano_usd)s, %(spent_input_tokens)s, %(spent_output_tokens)s,
+SETTLED = """
+llm_settle(%(id)s, %(outcome)s, %(spent_nano_usd)s, %(spent_input_tokens)s, %(spent_output_tokens)s,
     %(priced_by)s, %(is_estimated)s, %(attempts)s::integer, %(latency_ms)s::float8, %(durable)s) AS was
 """
+SETTLE = f"SELECT {SETTLED} FROM {OWN_TENANT}"
 # An open row that holds nothing, for a call whose own row went with a crash of PostgreSQL.
 BOOK_AGAIN = """
 INSERT INTO llm_calls (id, tenant_id, call_id, user_sub, run_id, purpose, provider_id, provider, instance_id, instance,
@@ -210,7 +212,7 @@ def _settled(tenant_id: UUID, values: dict[str, Any]) -> str:
         if found["was"] == "unknown":
             with tenant_scope(tenant_id), prepared_cursor() as cursor:
                 cursor.execute(BOOK_AGAIN, values)
-                cursor.execute(SETTLE, values)
+                cursor.execute(f"SELECT {SETTLED}", values)
     was: str = found["was"]
     return was
 

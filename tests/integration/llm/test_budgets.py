@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db import Error as DatabaseError
 from django.db import connections
 from prometheus_client import REGISTRY
 
@@ -23,7 +25,7 @@ from apps.llm.providers.base import ProviderConfig
 from apps.llm.types import CompletionRequest, Cost, Message, RunBudget, Usage
 from apps.tenancy.services import create_tenant
 from kernel.errors import NotFoundError, ValidationError
-from kernel.tenant_context import tenant_scope, tenant_statement
+from kernel.tenant_context import OWN_TENANT, tenant_scope, tenant_statement
 from tests.clients import free_port
 
 PROVIDER = ProviderConfig(uuid4(), None, "a provider", "openai", "http://127.0.0.1:1/v1", 1)
@@ -334,10 +336,11 @@ def test_a_statement_of_its_own_sees_its_tenant_and_leaves_nothing_on_the_connec
     for tenant_id in (mine, theirs):
         settle(reserve(request_of(tenant_id)))
 
-    seen = [
-        {row["tenant_id"] for row in tenant_statement(tenant_id, "SELECT tenant_id FROM llm_calls", {})}
-        for tenant_id in (mine, theirs, uuid4())
-    ]
+    seen, told = [], []
+    for tenant_id in (mine, theirs, uuid4()):
+        seen.append({row["tenant_id"] for row in tenant_statement(tenant_id, "SELECT tenant_id FROM llm_calls", {})})
+        told += tenant_statement(tenant_id, f"SELECT current_setting('app.tenant_id') AS tenant FROM {OWN_TENANT}", {})
+        connections["default"].ensure_connection()  # the next is run on the thread's own
     with pytest.raises(psycopg.errors.DivisionByZero):
         tenant_statement(mine, "SELECT 1 / 0", {})
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -347,7 +350,21 @@ def test_a_statement_of_its_own_sees_its_tenant_and_leaves_nothing_on_the_connec
         after = cursor.fetchone()
 
     assert seen == [{mine}, {theirs}, set()]
+    assert [row["tenant"] for row in told[:2]] == [str(mine), str(theirs)]
     assert after == (0, "")
+
+
+@pytest.mark.requirement("tenancy:pooled-connection")
+def test_a_statement_of_its_own_is_committed_whatever_was_left_on_the_connection() -> None:
+    tenant_id = tenant_with()
+    with suppress(DatabaseError), tenant_scope(tenant_id):
+        connections["default"].close()  # torn down while open: the pool has it back as it was
+
+    holds = [reserve(request_of(tenant_id)) for _ in range(8)]  # each connection of the pool has its turn
+
+    assert connections["default"].connection is None
+    rows = tenant_statement(tenant_id, "SELECT id FROM llm_calls", {})
+    assert {row["id"] for row in rows} == {hold.id for hold in holds}
 
 
 @pytest.mark.requirement("llm:usage")
