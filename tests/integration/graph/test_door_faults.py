@@ -17,7 +17,7 @@ from apps.graph.door.standing import Standing
 from tests.chaos.proxy import AnswerEater
 from tests.clients import PATIENCE_S, wait_for
 
-SECONDS = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b WITH a*b AS x RETURN count(x)"
+MINUTES = "UNWIND range(1,3000) AS a UNWIND range(1,3000) AS b UNWIND range(1,50) AS c WITH a*b*c AS x RETURN count(x)"
 
 
 @pytest.fixture(autouse=True)
@@ -45,20 +45,21 @@ def graph_pid(servers: Any) -> Iterator[int]:
 
 
 @pytest.mark.requirement("graph:away")
-def test_a_frozen_graph_costs_one_caller_a_wait_and_the_others_none(graph_pid: int) -> None:
-    os.kill(graph_pid, signal.SIGSTOP)
+def test_a_frozen_graph_costs_one_caller_a_wait_and_the_others_none(
+    graph_pid: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patience:
+        patience.setattr(calls, "standing", Standing(at_once=8, slot_wait_s=0.1, away_s=PATIENCE_S))
+        os.kill(graph_pid, signal.SIGSTOP)
 
-    began = time.monotonic()
-    with pytest.raises(errors.GraphUnavailableError):
-        client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.5)
-    first_s = time.monotonic() - began
-    began = time.monotonic()
-    with pytest.raises(errors.GraphUnavailableError) as raised:
-        client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.5)
-    second_s = time.monotonic() - began
+        began = time.monotonic()
+        with pytest.raises(errors.GraphUnavailableError):
+            client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.5)
+        with pytest.raises(errors.GraphUnavailableError) as raised:
+            client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=PATIENCE_S)
+        both_s = time.monotonic() - began
 
-    assert first_s < 4
-    assert second_s < 0.1
+    assert both_s < PATIENCE_S / 3
     assert raised.value.http_status == 503 and raised.value.retry_after_s
 
 
@@ -67,12 +68,10 @@ def test_a_graph_that_is_back_is_found_by_itself(graph_pid: int) -> None:
     os.kill(graph_pid, signal.SIGSTOP)
     with pytest.raises(errors.GraphUnavailableError):
         client.read("RETURN 1", {}, tenant_id="nobody", timeout_s=0.3)
+
     os.kill(graph_pid, signal.SIGCONT)
-    began = time.monotonic()
 
     wait_for(answers, what="the graph's answer")
-
-    assert time.monotonic() - began < 5
 
 
 def test_nobody_at_the_address_is_said_at_once(settings: Any) -> None:
@@ -101,7 +100,7 @@ def test_a_server_that_accepts_and_says_nothing_is_away(settings: Any) -> None:
         with pytest.raises(errors.GraphUnavailableError):
             client.ping()
 
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < PATIENCE_S / 3  # it would say nothing for ever
     settings.GRAPH_URL = os.environ["GRAPH_URL"]
     wait_for(answers, what="the graph's answer")
 
@@ -169,23 +168,28 @@ def test_a_change_that_was_hung_up_on_is_not_made_twice(proxy: HangsUpOnce, tena
 
 @pytest.mark.requirement("graph:bulkhead")
 def test_more_queries_than_slots_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "standing", Standing(at_once=2, slot_wait_s=0.1, away_s=1))
+    standing = Standing(at_once=2, slot_wait_s=0.1, away_s=1)
+    monkeypatch.setattr(calls, "standing", standing)
+    over = threading.Event()
     outcomes: list[str] = []
 
     def ask() -> None:
         try:
-            client.read(SECONDS, {}, tenant_id="nobody", timeout_s=1)
-            outcomes.append("ok")
+            client.read(MINUTES, {}, tenant_id="nobody", timeout_s=PATIENCE_S, cancelled=over.is_set)
         except errors.PlatformError as error:
             outcomes.append(error.code)
 
-    threads = [threading.Thread(target=ask) for _ in range(5)]
+    threads = [threading.Thread(target=ask) for _ in range(2)]
     for thread in threads:
         thread.start()
+    wait_for(lambda: standing._slots._value == 0, what="both slots being taken")
+    for _ in range(3):
+        ask()
+    over.set()
     for thread in threads:
         thread.join()
 
-    assert outcomes.count("graph_busy") == 3
+    assert outcomes == ["graph_busy"] * 3 + ["graph_query_cancelled"] * 2
 
 
 @pytest.fixture

@@ -54,13 +54,13 @@ def test_personal_data_and_secrets_are_counted_and_not_repeated(principal: Princ
 
 def test_the_end_of_a_long_text_is_looked_at_and_none_takes_long(principal: Principal) -> None:
     long = "select " * 14_000
-    began = time.monotonic()
+    began = time.process_time()
 
     harmless = validated(principal, kind="text", text=long)
     ending = validated(principal, kind="text", text=long[:90_000] + "; drop table genes --")
 
     assert (harmless["ok"], ending["findings"][0]["looks_like"]) == (True, "sql")
-    assert time.monotonic() - began < 8  # all at once, the square of its length
+    assert time.process_time() - began < 8  # all at once, the square of its length
 
 
 def test_the_gates_verdict_is_given_layer_by_layer_and_leaves_no_refusal(principal: Principal) -> None:
