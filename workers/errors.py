@@ -8,7 +8,7 @@ from pydantic_core import to_json
 from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED, FAILED, FINISHED
 from kernel.errors import PlatformError
-from kernel.web.problem import as_platform_error
+from kernel.outages import outage
 from workers.execution import Execution, Stopped
 from workers.handlers.registry import handler_for
 
@@ -37,7 +37,7 @@ def run_handler(execution: Execution) -> Outcome | None:
         return _failed(execution, error.code, error.detail, type=type(error).__name__)
     except Exception as error:  # a handler's bug ends its job, never the worker
         log.exception("handler_failed", job_id=str(execution.job_id), type=execution.type)
-        known = as_platform_error(error)
+        known = outage(error)
         reason, message = (known.code, known.detail) if known else ("handler_error", BROKEN)
         return _failed(execution, reason, message, type=type(error).__name__)
     if len(to_json(result, fallback=str)) > RESULT_MAX_BYTES:

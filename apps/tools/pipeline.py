@@ -28,11 +28,11 @@ from apps.tools.registry import Effective
 from apps.tools.spec import JOB_TIMEOUT_MAX_S, SYNC_TIMEOUT_MAX_S, ToolInput
 from apps.tools.stopping import stopper
 from kernel import metrics
-from kernel.errors import PlatformError, UnavailableError, ValidationError
+from kernel.errors import PlatformError, ValidationError
+from kernel.outages import is_database_lost, outage
 from kernel.payloads import unstorable
 from kernel.request_context import current
 from kernel.tracing import span
-from kernel.web.problem import as_platform_error
 
 log = structlog.get_logger("tools")
 OUTPUT_BYTES = 256 * 1024  # of one answer
@@ -178,11 +178,10 @@ def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID,
             raise  # the row stays open: the next try takes it over
         error = failed
     except Exception as bug:
-        known = as_platform_error(bug)
-        if call.supersedes and isinstance(known, UnavailableError):
+        if call.supersedes and is_database_lost(bug):
             raise  # as above: PostgreSQL hung up
         log.exception("tool_broken", tool=tool.spec.name, invocation_id=str(invocation_id), error=type(bug).__name__)
-        error = known or ToolBroken(f"{tool.spec.name} failed inside. Report invocation {invocation_id}.")
+        error = outage(bug) or ToolBroken(f"{tool.spec.name} failed inside. Report invocation {invocation_id}.")
     watch.close()  # should the first one have been interrupted
     return Outcome(
         invocation_id=invocation_id,

@@ -19,7 +19,7 @@ from apps.identity.principal import Principal
 from apps.jobs.payloads import AgentRunPayload
 from kernel.connections import give_back
 from kernel.errors import PlatformError, UnavailableError
-from kernel.outages import database_outage
+from kernel.outages import is_database_lost
 from kernel.request_context import current
 from workers.execution import Execution, Stopped
 from workers.runs.follower import follower
@@ -44,7 +44,7 @@ def run(job: Execution) -> dict[str, Any]:
         try:
             return _run(job)
         except (UnavailableError, DatabaseError, psycopg.OperationalError) as error:
-            if not (isinstance(error, UnavailableError) or database_outage(error)):
+            if not (isinstance(error, UnavailableError) or is_database_lost(error)):
                 raise
             log.warning("agent_run_lost_database", error=str(error)[:200])
             give_back()

@@ -10,7 +10,7 @@ from django.conf import settings
 from kernel import metrics
 from kernel.connections import give_back
 from kernel.errors import ForbiddenError, PlatformError
-from kernel.outages import database_outage
+from kernel.outages import is_database_lost
 from workers.execution import Stopped
 from workers.runs import ends
 from workers.runs.core import RunEngine
@@ -56,7 +56,7 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
             return None
         return ends.failed_by(hold, error)
     except Exception as error:  # a bug in a phase ends its run, never the worker
-        if database_outage(error):
+        if is_database_lost(error):
             log.warning("run_phase_lost_database", run_id=str(hold.run_id), place=hold.place, error=str(error)[:200])
             give_back()  # the thread's connection may be the one that broke
             engine.give_back(hold, reason="given_back", delay_s=ends.RETRY_S)

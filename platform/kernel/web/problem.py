@@ -1,24 +1,21 @@
 """Errors as application/problem+json (RFC 9457), one shape for every layer: see docs/reference/errors.md."""
 
-import errno
 import math
 from http import HTTPStatus
 from typing import Any
 
-import psycopg
 import structlog
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from pydantic_core import to_json
 from rest_framework import exceptions as drf
 
 from kernel import errors
 from kernel.clock import iso, now
+from kernel.outages import outage
 
 log = structlog.get_logger("problem")
 MEDIA_TYPE = "application/problem+json"
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def problem_body(
@@ -93,15 +90,7 @@ def as_platform_error(error: BaseException) -> errors.PlatformError | None:
         problem = errors.PlatformError(f"{error.detail}", code="method_not_allowed")
         problem.http_status, problem.title = 405, HTTPStatus(405).phrase
         return problem
-    if isinstance(error, OperationalError | InterfaceError | psycopg.OperationalError):
-        return errors.UnavailableError("The database does not answer. Try again.", code="database_unavailable")
-    if isinstance(error, DatabaseError) and isinstance(error.__cause__, psycopg.OperationalError):
-        return errors.UnavailableError("The database does not answer. Try again.", code="database_unavailable")
-    if isinstance(error, OSError) and error.errno in NO_SPACE:
-        return errors.DiskFullError(
-            "The platform's disk is full: nothing was kept. Tell its operator, and try again later."
-        )
-    return None
+    return outage(error)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
