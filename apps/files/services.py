@@ -4,9 +4,7 @@ Making one: a row (`writing`), room set aside, bytes under another name, fsync, 
 leaves in between nobody can read, and retention.py takes it away.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,8 +18,7 @@ from apps.files.models import BACKUP, FILE, READY, WRITING, File
 from apps.identity import rbac
 from apps.identity.principal import Principal
 from kernel.clock import now
-from kernel.connections import give_back
-from kernel.errors import BadRequestError, PayloadTooLargeError, ValidationError
+from kernel.errors import PayloadTooLargeError, ValidationError
 from kernel.failpoints import failpoint
 from kernel.tenant_context import tenant_scope
 
@@ -30,16 +27,7 @@ STEP_BYTES_MIN = 4096
 MADE_WITHIN = timedelta(hours=12)
 BACKUPS_KEPT = timedelta(days=90)
 OTHERS_DELETE = "all-files:delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """What a caller says of what it sends. ``announced``: bytes, where it says; ``sha256``: hex, or empty."""
-
-    name: str
-    media_type: str
-    announced: int | None = None
-    sha256: str = ""
+Also = Callable[[UUID, str], None]
 
 
 class Draft:
@@ -91,8 +79,18 @@ class Draft:
                 self._step = min(STEP_BYTES, 2 * self._step)
                 return True
 
-    def finish(self, source: Path, *, sha256: str = "", details: dict[str, Any] | None = None) -> File:
-        """``source`` becomes the file. It lies in ``work`` or is ``part``. Safe to repeat after a crash half way."""
+    def finish(
+        self,
+        source: Path,
+        *,
+        sha256: str = "",
+        details: dict[str, Any] | None = None,
+        also: Also = lambda file_id, sha256: None,
+    ) -> File:
+        """``source`` becomes the file. It lies in ``work`` or is ``part``. Safe to repeat after a crash half way.
+
+        ``also`` gets the id and the SHA-256, and belongs to the transaction from which on the file can be read.
+        """
         if self.is_done:
             return self.row
         target = disk.content(self.row.tenant_id, self.row.id)
@@ -116,6 +114,7 @@ class Draft:
                 raise selectors.missing()  # it was deleted, or took longer than a file may
             for name, value in fields.items():
                 setattr(self.row, name, value)
+            also(self.row.id, digest)
             _record(self.principal, "file.create", self.row)
         disk.clear_work(self.row.tenant_id, self.row.id)
         return self.row
@@ -156,43 +155,6 @@ def begin(principal: Principal, *, name: str, media_type: str, kind: str = FILE,
             Draft(principal, row).abandon()
             raise
     return Draft(principal, row)
-
-
-def receive(principal: Principal, upload: Upload, pieces: Iterable[bytes]) -> File:
-    """An upload, a piece in memory at a time. ValidationError (digest_mismatch) when it is not what was announced.
-
-    No connection to the database is held while bytes are waited for.
-    """
-    draft = begin(principal, name=upload.name, media_type=upload.media_type)
-    done = False
-    try:
-        if upload.announced is not None:
-            draft.set_aside(upload.announced)
-        digest = hashlib.sha256()
-        give_back()
-        with open(draft.part, "xb", opener=disk.private) as file:
-            for piece in pieces:
-                if file.tell() + len(piece) > settings.FILES_MAX_BYTES:
-                    raise too_large()
-                if draft.set_aside(file.tell() + len(piece)):
-                    give_back()
-                digest.update(piece)
-                file.write(piece)
-            size_bytes = file.tell()
-        if upload.announced is not None and size_bytes != upload.announced:
-            raise BadRequestError("The body ended before its announced length.")
-        if upload.sha256 and digest.hexdigest() != upload.sha256:
-            raise ValidationError(
-                "What arrived is not what its SHA-256 says: send it again.",
-                code="digest_mismatch",
-                sha256=digest.hexdigest(),
-            )
-        row = draft.finish(draft.part, sha256=digest.hexdigest())
-        done = True
-    finally:
-        if not done:
-            draft.abandon()
-    return row
 
 
 def delete_file(principal: Principal, file_id: UUID) -> None:

@@ -12,8 +12,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from apps.files import arriving, disk, schemas, selectors, services
+from apps.files import arriving, disk, receiving, schemas, selectors, services
 from apps.identity.permissions import principal_of
+from apps.jobs.schemas import idempotency_key
+from apps.jobs.views import KEY_HEADER
 from kernel import pagination
 from kernel.connections import give_back
 from kernel.errors import NotFoundError
@@ -35,8 +37,9 @@ class FileList(ApiView):
         operation_id="create_file",
         summary="Send a file",
         description="The body is the file itself, of any type and up to AGENTIC_FILES_MAX_BYTES. Say its SHA-256, and "
-        "what arrives is held against it.",
+        "what arrives is held against it. The same key with the same name, type and body again: the same file.",
         parameters=[
+            KEY_HEADER,
             OpenApiParameter("name", str, description="What it is called; `upload` by default."),
             OpenApiParameter("sha256", str, description="Of the body, in hex."),
             OpenApiParameter(
@@ -44,13 +47,14 @@ class FileList(ApiView):
             ),
         ],
         request={schemas.DEFAULT_TYPE: OpenApiTypes.BINARY},
-        responses={201: schemas.FileOut, 507: None},
+        responses={201: schemas.FileOut, 200: schemas.FileOut, 507: None},
         tags=["files"],
     )
     def post(self, request: Request) -> HttpResponse:
         refuse_unknown(request, {"name", "sha256"})
         query, length = request.query_params, request.META.get("CONTENT_LENGTH") or ""
-        upload = services.Upload(
+        key = idempotency_key(request.headers.get("Idempotency-Key"))
+        upload = receiving.Upload(
             name=services.checked_name(query.get("name") or UNNAMED),
             media_type=schemas.media_type_of(request.META.get("CONTENT_TYPE")),
             announced=int(length) if length else None,
@@ -60,9 +64,17 @@ class FileList(ApiView):
             raise uploads.too_large()
         principal = principal_of(request)
         with arriving.place((principal.tenant_id, principal.sub)):
-            file = services.receive(principal, upload, arriving.paced(uploads.pieces(request._request)))
-        headers = {"Location": request.build_absolute_uri(f"/v1/files/{file.id}"), **NO_STORE}
-        return json_response(schemas.file_out(file), status=201, headers=headers)
+            pieces = arriving.paced(uploads.pieces(request._request))
+            if key is None:
+                file, replayed = receiving.receive(principal, upload, pieces), False
+            else:
+                file, replayed = receiving.receive_once(principal, upload, pieces, key)
+        headers = {
+            "Location": request.build_absolute_uri(f"/v1/files/{file.id}"),
+            "Idempotency-Replayed": "true" if replayed else "false",
+            **NO_STORE,
+        }
+        return json_response(schemas.file_out(file), status=200 if replayed else 201, headers=headers)
 
     @extend_schema(
         operation_id="list_files",

@@ -134,14 +134,6 @@ def job_stats(principal: Principal, *, hours: int, owner_sub: str | None) -> dic
     }
 
 
-def is_answered(principal: Principal, route: str, key: str) -> bool:
-    """Whether an earlier request with this key was answered, and the answer still stands. Inside a tenant scope."""
-    return IdempotencyKey.objects.filter(
-        tenant_id=principal.tenant_id, owner_sub=principal.sub, method="POST", route=route, key=key,
-        expires_at__gte=Now(),
-    ).exists()  # fmt: skip
-
-
 def idempotency_record(principal: Principal, route: str, key: str) -> IdempotencyKey:
     """The record of an earlier request with this key; it exists when an INSERT of the same key did nothing."""
     return IdempotencyKey.objects.get(

@@ -20,17 +20,6 @@ TITLE_CHARS = 80
 _COLUMNS = [field.attname for field in AgentRun._meta.concrete_fields]
 _JSON_COLUMNS = frozenset(field.attname for field in AgentRun._meta.concrete_fields if isinstance(field, JSONField))
 
-# The key of a repeat is taken: nothing comes back. See apps/jobs/services.py, whose table this is.
-KEY = """
-INSERT INTO idempotency_keys (tenant_id, owner_sub, method, route, key, request_hash, resource_id, response_body,
-    created_at, expires_at)
-VALUES (%(tenant_id)s, %(sub)s, 'POST', %(route)s, %(key)s, %(request_hash)s, %(id)s, '', now(),
-    now() + make_interval(secs => %(key_ttl_s)s::float8))
-ON CONFLICT (tenant_id, owner_sub, method, route, key) DO UPDATE SET request_hash = EXCLUDED.request_hash,
-    resource_id = EXCLUDED.resource_id, response_body = '', created_at = now(), expires_at = EXCLUDED.expires_at
-    WHERE idempotency_keys.expires_at < now()
-RETURNING id
-"""
 RUN = f"""
 WITH session AS (
     INSERT INTO sessions (id, tenant_id, owner_sub, status, ended_reason, title, preferred_workers, llm_preferences,
@@ -62,21 +51,6 @@ WITH session AS (
 )
 SELECT run.*, told.seq_id, told.event_type, told.event_json, told.created_at AS told_at FROM run CROSS JOIN told
 """
-
-
-def insert_key(principal: Principal, *, run_id: UUID, route: str, key: str, request_hash: str) -> bool:
-    """Take an Idempotency-Key for this run; False when an earlier request has it."""
-    values = {
-        "tenant_id": principal.tenant_id,
-        "sub": principal.sub,
-        "route": route,
-        "key": key,
-        "request_hash": request_hash,
-        "id": run_id,
-        "key_ttl_s": settings.IDEMPOTENCY_TTL_S,
-    }
-    with prepared_cursor() as cursor:
-        return cursor.execute(KEY, values).fetchone() is not None
 
 
 def insert_run(

@@ -13,7 +13,7 @@ from django.conf import settings
 from apps.agents.models import AgentRun, Session
 from apps.agents.runs import dispatch
 from apps.agents.runs import mirror as run_mirror
-from apps.agents.runs.inserts import insert_key, insert_run
+from apps.agents.runs.inserts import insert_run
 from apps.agents.runs.order import as_read, end_or_ask, lock_session, place_in, show_ended
 from apps.agents.runs.records import Moved
 from apps.agents.runs.request import RunPlan, plan_of, require_open
@@ -24,6 +24,7 @@ from apps.agents.sessions.services import request_hash
 from apps.agents.states import CANCELLED, RUN_TERMINAL
 from apps.audit import trail
 from apps.identity.principal import Principal
+from apps.jobs.keys import take_key
 from apps.jobs.quota import RUNS, claim_room, quota_of
 from apps.jobs.selectors import idempotency_record
 from apps.jobs.services import create_job
@@ -70,8 +71,8 @@ def create_run(
     touched: list[Session] = []
 
     def insert(of_job: UUID | None) -> None:
-        if idempotency_key is not None and not insert_key(
-            principal, run_id=new_id, route=CREATE_ROUTE, key=idempotency_key, request_hash=digest
+        if idempotency_key is not None and not take_key(
+            principal, CREATE_ROUTE, idempotency_key, request_hash=digest, resource_id=new_id
         ):
             raise _Replayed
         if quota is not None:

@@ -7,6 +7,7 @@ import os
 import socket
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -52,6 +53,47 @@ def test_a_file_comes_back_as_it_was_sent(api: Api, size: int) -> None:
     assert got.headers["content-type"] == "text/csv"
     assert got.headers["content-disposition"].startswith('attachment; filename="genes.csv"')
     assert got.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_upload_that_is_sent_again_with_its_key_is_the_same_file(api: Api, tenant: Any) -> None:
+    content, key = os.urandom(3 * MIB + 17), f"k-{uuid4()}"
+
+    first, second = (send(api, content, "?name=genes.csv", Idempotency_Key=key) for _ in range(2))
+    others = [
+        send(api, content[:-1] + b"!", "?name=genes.csv", Idempotency_Key=key),
+        send(api, content, "?name=other.csv", Idempotency_Key=key),
+    ]
+
+    assert (first.status, second.status, second.json) == (201, 200, first.json)
+    assert (first.headers["idempotency-replayed"], second.headers["idempotency-replayed"]) == ("false", "true")
+    assert [(one.status, one.json["code"]) for one in others] == [(409, "idempotency_key_reused")] * 2
+    assert left_on_disk(tenant.id) == [UUID(first.json["id"]).hex]
+    assert api.delete(f"/v1/files/{first.json['id']}").status == 204
+    assert send(api, content, "?name=genes.csv", Idempotency_Key=key).json["code"] == "idempotency_key_reused"
+
+
+def test_uploads_with_one_key_at_once_are_one_file(api: Api, tenant: Any) -> None:
+    key = f"k-{uuid4()}"
+
+    with ThreadPoolExecutor(4) as threads:
+        made = list(threads.map(lambda _: send(api, b"genes" * MIB, Idempotency_Key=key), range(4)))
+
+    assert sorted(one.status for one in made) == [200, 200, 200, 201]
+    assert len({one.json["id"] for one in made}) == 1
+    assert left_on_disk(tenant.id) == [UUID(made[0].json["id"]).hex]
+
+
+def test_an_upload_that_was_refused_leaves_its_key_free(api: Api) -> None:
+    key = f"k-{uuid4()}"
+
+    refused = send(api, b"gen", f"?sha256={'0' * 64}", Idempotency_Key=key)
+    made = send(api, b"genes", Idempotency_Key=key)
+
+    assert (refused.json["code"], made.status) == ("digest_mismatch", 201)
+    assert (
+        send(api, b"genes", Idempotency_Key="\u00e9".encode().decode("latin-1")).json["code"]
+        == "invalid_idempotency_key"
+    )
 
 
 def test_lines_of_json_are_not_changed_on_their_way_out(api: Api) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from apps.files import disk, retention, room, services
 from apps.files.models import File
-from apps.files.services import Upload
+from apps.files.receiving import Upload, receive
 from apps.identity.principal import Principal
 from apps.tenancy import exports
 from kernel.clock import now
@@ -29,7 +29,7 @@ class Killed(BaseException):
 
 
 def sent(principal: Principal, content: bytes = b"genes") -> File:
-    return services.receive(principal, Upload("genes.csv", "text/csv"), iter([content]))
+    return receive(principal, Upload("genes.csv", "text/csv"), iter([content]))
 
 
 def age(path: Path, hours: float) -> None:
@@ -111,7 +111,7 @@ def test_a_body_that_fails_half_way_leaves_nothing(principal: Principal) -> None
         raise Killed
 
     with pytest.raises(Killed):
-        services.receive(principal, Upload("half", "text/csv"), pieces())
+        receive(principal, Upload("half", "text/csv"), pieces())
 
     assert list(disk.tenant_directory(principal.tenant_id).iterdir()) == []
     with tenant_scope(principal.tenant_id):

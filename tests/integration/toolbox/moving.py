@@ -3,8 +3,8 @@
 from typing import Any
 from uuid import UUID
 
-from apps.files import disk, services
-from apps.files.services import Upload
+from apps.files import disk
+from apps.files.receiving import Upload, receive
 from apps.graph import client
 from apps.graph.loading import load
 from apps.graph.records import Edge, Node
@@ -21,7 +21,7 @@ def gene(number: int, **more: Any) -> dict[str, Any]:
 def sent(principal: Principal, content: str | bytes, name: str = "table.csv") -> str:
     """The id of a file of the caller's."""
     data = content.encode() if isinstance(content, str) else content
-    return str(services.receive(principal, Upload(name, "text/plain"), iter([data])).id)
+    return str(receive(principal, Upload(name, "text/plain"), iter([data])).id)
 
 
 def content_of(principal: Principal, file_id: str) -> bytes:
