@@ -1,7 +1,8 @@
 """What does the gateway add to a call? Against the plain `openai` client, on one server that speaks the same wire.
 
 The gateway does what it always does: model and default looked up, budget held and settled in PostgreSQL, breaker and
-slots in Redis, books, metrics. The peer does none of that: one client, one request.
+slots in Redis, books, metrics. The peer does none of that: one client, one request. The two take turns, call by call,
+so that noise hits both alike; what the gateway does after an answer is waited for in between and counted apart.
 
 python benchmarks/llm.py [--calls 300] [--rounds 5] [--streams 50] [--seconds 4]
 """
@@ -10,6 +11,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from report import arguments, percentile, say, spread, table, verdict
@@ -18,12 +20,51 @@ from setting import Setting, free_port
 MODEL = "echo"
 TEXT = "How many genes are associated with the disease?"
 TARGET_MS = 2.0
+SETTLED_WITHIN_S = 60.0
 Call = Callable[[], float]
 
 
-def timed(call: Call, count: int) -> list[float]:
-    """What ``call`` measured, ``count`` times, in ms."""
-    return [call() * 1000 for _ in range(count)]
+@dataclass
+class Taken:
+    """What the calls of a round took, ms: by the clock, and of the caller's CPU."""
+
+    ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+
+    def add(self, call: Call) -> None:
+        cpu_s = time.thread_time()
+        self.ms.append(call() * 1000)
+        self.cpu_ms.append((time.thread_time() - cpu_s) * 1000)
+
+
+@dataclass(frozen=True)
+class Round:
+    """The calls of both. ``after_ms``: CPU a call that the gateway's process took after its answers."""
+
+    plain: Taken
+    ours: Taken
+    after_ms: float
+
+    def added_ms(self, share: float) -> float:
+        return percentile(self.ours.ms, share) - percentile(self.plain.ms, share)
+
+
+def by_turns(plain: Call, ours: Call, count: int) -> Round:
+    """Each ``count`` times."""
+    from apps.llm.calling import afterwards
+
+    takers = [(plain, Taken()), (ours, Taken())]
+    process_s = 0.0
+    for _ in range(count):
+        takers.reverse()
+        for call, taken in takers:
+            began_s = time.process_time()
+            taken.add(call)
+            assert afterwards.finish(SETTLED_WITHIN_S), "books that are never settled"
+            process_s += time.process_time() - began_s
+    taken_by = dict(takers)
+    callers_ms = sum(sum(taken.cpu_ms) for taken in taken_by.values())
+    return Round(taken_by[plain], taken_by[ours], (process_s * 1000 - callers_ms) / count)
 
 
 def plain_calls(url: str) -> tuple[Call, Call]:
@@ -136,39 +177,34 @@ def main() -> None:
 
         plain, plain_stream = plain_calls(url)
         ours, our_stream = gateway_calls(prepared(url))
-        for call in (plain, ours, plain_stream, our_stream):
-            timed(call, 30)
-        figures: dict[str, list[float]] = {name: [] for name in ("plain", "ours", "plain first", "our first")}
-        added: dict[str, list[float]] = {"whole": [], "first": [], "whole p99": []}
+        pairs = {"whole answer": (plain, ours), "stream's first piece": (plain_stream, our_stream)}
+        rounds: dict[str, list[Round]] = {what: [] for what in pairs}
         rates: dict[str, list[float]] = {"plain": [], "ours": []}
+        for pair in pairs.values():
+            by_turns(*pair, 30)
         for number in range(options.rounds):
-            took = {
-                "plain": timed(plain, options.calls),
-                "ours": timed(ours, options.calls),
-                "plain first": timed(plain_stream, options.calls),
-                "our first": timed(our_stream, options.calls),
-            }
-            for name, values in took.items():
-                figures[name].append(statistics.median(values))
-            added["whole"].append(figures["ours"][-1] - figures["plain"][-1])
-            added["first"].append(figures["our first"][-1] - figures["plain first"][-1])
-            added["whole p99"].append(percentile(took["ours"], 0.99) - percentile(took["plain"], 0.99))
+            for what, pair in pairs.items():
+                rounds[what].append(by_turns(*pair, options.calls))
             rates["plain"].append(together(plain_stream, options.streams, options.seconds))
             rates["ours"].append(together(our_stream, options.streams, options.seconds))
-            assert afterwards.finish(), "books that are never settled"
-            say(f"round {number + 1}: added {added['whole'][-1]:.2f} ms, first piece {added['first'][-1]:.2f} ms")
-    whole, first = statistics.median(added["whole"]), statistics.median(added["first"])
-    table(
-        "One call after the other, ms",
-        ("what", "openai client", "gateway", "added", "target"),
-        [
-            ("whole answer, p50", spread(figures["plain"], 2), spread(figures["ours"], 2), f"{whole:.2f}",
-             verdict(whole, TARGET_MS, at_most=True)),
-            ("whole answer, p99", "", "", spread(added["whole p99"], 2), ""),
-            ("first piece of a stream, p50", spread(figures["plain first"], 2), spread(figures["our first"], 2),
-             f"{first:.2f}", verdict(first, TARGET_MS, at_most=True)),
-        ],
-    )  # fmt: skip
+            assert afterwards.finish(SETTLED_WITHIN_S), "books that are never settled"
+            added = ", ".join(f"{what} {seen[-1].added_ms(0.5):.2f} ms" for what, seen in rounds.items())
+            say(f"round {number + 1}: added to a {added}")
+    rows: list[tuple[object, ...]] = []
+    for what, seen in rounds.items():
+        plain_ms = spread([statistics.median(one.plain.ms) for one in seen], 2)
+        ours_ms = spread([statistics.median(one.ours.ms) for one in seen], 2)
+        added_ms = [one.added_ms(0.5) for one in seen]
+        met = verdict(statistics.median(added_ms), TARGET_MS, at_most=True)
+        rows.append((f"{what}, p50", plain_ms, ours_ms, spread(added_ms, 2), met))
+        rows.append((f"{what}, p99", "", "", spread([one.added_ms(0.99) for one in seen], 2), ""))
+    table("By turns, ms", ("what", "openai client", "gateway", "added", "target"), rows)
+    rows = []
+    for what, seen in rounds.items():
+        plain_ms = spread([statistics.median(one.plain.cpu_ms) for one in seen], 2)
+        ours_ms = spread([statistics.median(one.ours.cpu_ms) for one in seen], 2)
+        rows.append((what, plain_ms, ours_ms, spread([one.after_ms for one in seen], 2)))
+    table("CPU of a call (of a whole stream), ms", ("what", "openai client", "gateway", "settled after"), rows)
     share = statistics.median(mine / other for mine, other in zip(rates["ours"], rates["plain"], strict=True))
     table(
         f"{options.streams} streams at once in one process, whole streams a second",
