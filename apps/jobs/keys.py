@@ -1,4 +1,4 @@
-"""Idempotency-Keys: looked up, and taken by what a request makes. Jobs take theirs in services.py, with the job itself."""
+"""Idempotency-Keys: looked up, and taken by what a request makes. Jobs take theirs in services.py, with the job."""
 
 from uuid import UUID
 

@@ -15,7 +15,7 @@ from django.db import connections
 from apps.llm.catalogue import Catalogue, InstanceConfig, catalogue_of, forget
 from apps.llm.models import ModelDefault
 from apps.tenancy.resolver import tenant_config
-from kernel import engine_db, signed_cache
+from kernel import engine_db, metrics, signed_cache
 from kernel.redis_keys import MODEL_DEFAULTS
 from kernel.tenant_context import current_tenant_id, tenant_scope
 
@@ -77,8 +77,10 @@ def _set_for(scope: Scope, tenant_id: UUID, user_sub: str) -> UUID | None:
     if isinstance(document, dict):
         held, age_s = document["instance_id"], time.time() - document["cached_at"]
         if -CLOCKS_APART_S < age_s < BELIEVED_S:
+            metrics.DEFAULTS_CACHE.labels("redis").inc()
             return UUID(held) if held else None
         absence = document["version"] + (1 if held else 0)
+    metrics.DEFAULTS_CACHE.labels("database").inc()
     outermost = current_tenant_id() is None
     try:
         with tenant_scope(tenant_id):

@@ -68,7 +68,9 @@ CIRCUIT_MOVES = Counter("llm_circuit_transitions_total", "Moves of circuit break
 WARM_UPS = Counter("model_warmup_total", "Warm-ups of models, by outcome.", ["outcome"])
 WARM_UP_DURATION = Histogram("model_warmup_duration_seconds", "Seconds of a warm-up.", buckets=LATENCY_BUCKETS_S)
 DEFAULTS_CACHE = Counter(
-    "dmr_cache_lookups_total", "Look-ups of default models, by where they were found.", ["found_in"]
+    "dmr_cache_lookups_total",
+    "Look-ups of default models, one a scope, by where the answer was: redis, database.",
+    ["found_in"],
 )
 GRAPH_DURATION = Histogram(
     "graph_query_duration_seconds",

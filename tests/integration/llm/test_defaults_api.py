@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from prometheus_client import REGISTRY
 
 from apps.identity.principal import Principal
 from apps.llm import catalogue, defaults
@@ -158,6 +159,19 @@ def test_the_tenants_configured_model_counts_until_a_default_is_set(
 
     assert seen.json["chat"]["instance_id"] == str(configured.id)
     assert api.get(PATH).json["chat"]["instance_id"] == str(other.id)
+
+
+@pytest.mark.requirement("llm:defaults-cached")
+def test_looks_are_counted_by_where_the_answer_was(tenant: Tenant, principal: Principal) -> None:
+    def counted(found_in: str) -> float:
+        return REGISTRY.get_sample_value("dmr_cache_lookups_total", {"found_in": found_in}) or 0.0
+
+    asked = defaults.resolve(tenant.id, principal.sub)
+    from_redis, from_rows = counted("redis"), counted("database")
+    again = defaults.resolve(tenant.id, f"{principal.sub}-nobody-asked-before")
+
+    assert (asked is None) == (again is None)
+    assert (counted("database") - from_rows, counted("redis") > from_redis) == (1, True)
 
 
 @pytest.mark.requirement("llm:defaults-cached")
