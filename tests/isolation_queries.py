@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from apps.graph.cypher import tree
 from tests.isolation_data import NAMES, STATUSES
 
-LABELS = ("User", "Task", "File", "Institution", "Blast", "Tool")
+LABELS = ("User", "Task", "File", "Institution", "Blast", "Tool", "Protein")
 TYPES = ("RUNS", "INPUT", "OUTPUT", "WORKS_AT")
 TEXTS = ("user_name", "user_id", "status", "task_id", "user_filename", "extension", "name", "country", "uid")
 NUMBERS = ("size", "duration_s")

@@ -78,6 +78,38 @@ def test_the_ends_of_ones_own_relationships_tell_nothing_either(graphs: Any, con
     assert alone[0] == "rows"
 
 
+ELSEWHERE = (
+    "MATCH (t:Task) MATCH (p:Protein{key}) WHERE {risky} RETURN count(*) AS c",
+    "MATCH (t:Task) MATCH (:Protein{key})-->(q) WHERE {risky} RETURN count(*) AS c",
+    "MATCH (t:Task) MATCH (p:Protein{key}), (f:File) WHERE f.uid STARTS WITH 'a' AND {risky} RETURN count(*) AS c",
+    "MATCH (t:Task) MATCH (p:Protein) WHERE p.name STARTS WITH 'a' AND {risky} RETURN count(*) AS c",
+    "MATCH (t:Task) OPTIONAL MATCH (p:Protein{key}) WHERE {risky} RETURN count(p) AS c",
+    "MATCH (t:Task) CALL {{ WITH t MATCH (p:Protein{key}) WHERE {risky} RETURN p }} RETURN count(*) AS c",
+    "MATCH (t:Task) WHERE EXISTS {{ MATCH (p:Protein{key}) WHERE {risky} }} RETURN count(*) AS c",
+    "MATCH (t:Task) RETURN size([(p:Protein{key})-->(q) WHERE {risky} | q]) AS c",
+    "MATCH (p:Protein{key}) MATCH (t:Task) WHERE {risky} RETURN count(*) AS c",
+    "MATCH (t:Task) WITH t, 'x' AS z MATCH (p:Protein{key}) WHERE p.uid = z.uid RETURN count(*) AS c",
+)
+"""A condition that fails on one's own data, in a MATCH of what only others have: it must not say that they have it."""
+
+
+@pytest.mark.requirement("gate:guards")
+@pytest.mark.requirement("security:89")
+@pytest.mark.parametrize("text", ELSEWHERE)
+def test_a_condition_on_ones_own_data_does_not_tell_what_only_others_have(graphs: Any, text: str) -> None:
+    told = []
+
+    for key, risky in itertools.product(
+        ("", " {name: 'actin'}", " {name: 'none'}"), ("1 / $zero = 1", "t.status / 2 = 1")
+    ):
+        passed = inspect(text.format(key=key, risky=risky), {"zero": 0}, tenant_id=A, limits=Limits(score=1e15))
+        answers = [answer(session, passed.text, dict(passed.parameters)) for session in graphs]
+        if answers[0] != answers[1]:
+            told.append(passed.text)
+
+    assert told == []
+
+
 NEVER = (
     "MATCH (u:User) WHERE CASE WHEN false THEN any(x IN [1] WHERE true) ELSE false END RETURN count(u) AS c",
     "MATCH (u:User) WITH u WHERE CASE WHEN false THEN any(x IN [1] WHERE true) ELSE false END RETURN count(u) AS c",

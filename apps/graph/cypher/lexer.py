@@ -9,6 +9,7 @@ from apps.graph.cypher.errors import CypherSyntaxError
 
 MAX_CHARACTERS = 65_536
 MAX_TOKENS = 2_000
+MAX_NAME = 200  # characters
 MAX_INTEGER = 2**63
 
 KEYWORDS: dict[str, str] = {
@@ -95,7 +96,7 @@ def tokens(text: str, keywords: dict[str, str]) -> list[Token]:
         value = match[kind]
         if kind == _WORD:
             type_ = keyword(value) or keyword(value.upper(), "NAME")
-            if not value.isascii():
+            if not value.isascii() or len(value) > MAX_NAME:
                 type_ = "NAME"
                 _check_name(value, text, match.start())
             add(Token(type_, value, match.start()))
@@ -115,6 +116,7 @@ def tokens(text: str, keywords: dict[str, str]) -> list[Token]:
                 raise CypherSyntaxError("The number does not fit into 64 bits.", text, match.start())
             add(Token("NUMBER", number, match.start()))
         elif kind == _PARAM:
+            _check_name(value, text, match.start())
             add(Token("PARAM", value, match.start()))
         elif kind == _QUOTED:
             name = value.replace("``", "`")
@@ -142,6 +144,8 @@ def readable_name(name: str) -> bool:
 
 
 def _check_name(name: str, text: str, at: int) -> None:
+    if len(name) > MAX_NAME:  # before its characters are looked at, which may take the square of their number
+        raise CypherSyntaxError(f"A name has at most {MAX_NAME} characters.", text, at)
     if not readable_name(name):
         raise CypherSyntaxError(
             "This name is empty, or holds an escape, an invisible or a look-alike character: names are plain text.",

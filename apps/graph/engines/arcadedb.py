@@ -13,6 +13,7 @@ _ESTIMATE = re.compile(r",? ?\b(?:cost|rows|cardinality)=[^,\])\s]+")
 _UNKNOWN = "Neo.DatabaseError.General.UnknownError"
 _TEXTS: tuple[tuple[str, Failure], ...] = (
     ("Limit of allowed elements", Failure.TOO_LARGE),
+    ("Query heap budget exceeded", Failure.TOO_LARGE),
     ("Unknown procedure", Failure.INVALID),
     ("TypeError", Failure.FAILED),
     ("DeleteConnectedNode", Failure.CONSTRAINT),

@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.graph.cypher import tree
+from apps.graph.gate import regexes
 from apps.graph.gate.expressions import aggregates, names_of_path, parts
 from apps.graph.gate.limits import Limits
 from apps.graph.gate.ranges import length_of_range
-from apps.graph.gate.starts import DEGREE, NODES, cheapest_start, pinned
+from apps.graph.gate.sizes import ONE, PROPERTY, Size, given, largest, of_value, total
+from apps.graph.gate.starts import COLLECTED, DEGREE, NODES, cheapest_start, pinned
 from apps.graph.gate.verdict import GateRefusal
 
-Size = tuple[float, float]
-"""How many elements or characters, and how large one is."""
-ONE: Size = (1.0, 1.0)
-PROPERTY: Size = (100.0, 1.0)
 _FIXED: dict[str, Size] = {
     "keys": (20.0, 20.0), "labels": (2.0, 20.0), "properties": (20.0, 100.0), "nodes": (10.0, 1.0),
     "relationships": (10.0, 1.0), "type": (20.0, 1.0),
@@ -36,10 +34,6 @@ def estimate(query: tree.Query, parameters: Mapping[str, Any], limits: Limits) -
     found = _Estimate(parameters, limits, {})
     found.query(query)
     return found.work
-
-
-def total(size: Size) -> float:
-    return size[0] * size[1]
 
 
 class _Estimate:
@@ -63,7 +57,7 @@ class _Estimate:
             for clause in branch.clauses:
                 self._clause(clause)
             rows += self.rows
-            sizes |= {name: self._largest([size, sizes.get(name, ONE)]) for name, size in self.sizes.items()}
+            sizes |= {name: largest([size, sizes.get(name, ONE)]) for name, size in self.sizes.items()}
         self.rows, self.sizes = rows, sizes
 
     def _clause(self, clause: tree.Clause) -> None:
@@ -121,9 +115,7 @@ class _Estimate:
         if columns and all(aggregates(one.expression) for one in columns) and not projection.everything:
             self.rows = 1.0
         limit = projection.limit
-        value = limit.value if isinstance(limit, tree.Const) else (
-            self.parameters.get(limit.name) if isinstance(limit, tree.Param) else None
-        )  # fmt: skip
+        value = given(limit, self.parameters)
         if type(value) is int:
             self.rows = min(self.rows, float(value))
         self.sizes = self.sizes | found if projection.everything else found
@@ -144,8 +136,11 @@ class _Estimate:
         """What working with large values costs, as ``x IN $thousands`` and toUpper($long)."""
         steps = sum(max(0.0, total(size) / _A_STEP - _NO_STEP) for size in sizes)
         if steps:
-            self.work += self.rows * steps
-            self._takes(steps)
+            self._spend(steps)
+
+    def _spend(self, steps: float) -> None:
+        self.work += self.rows * steps
+        self._takes(steps)
 
     def _takes(self, steps: float) -> None:
         """GateRefusal when one row takes more steps inside expressions than may go on unseen."""
@@ -174,7 +169,7 @@ class _Estimate:
             case tree.Const(value):
                 return (float(max(len(value), 1)), 1.0) if isinstance(value, str) else ONE
             case tree.Param(name):
-                return _of_value(self.parameters.get(name))
+                return of_value(self.parameters.get(name))
             case tree.Var(name):
                 return self.sizes.get(name, ONE)
             case tree.Prop():
@@ -189,7 +184,7 @@ class _Estimate:
                 most = stop.value if isinstance(stop, tree.Const) and type(stop.value) is int else -1
                 return (min(count, float(most)) if most >= 0 else count, each)
             case tree.Case():
-                return self._largest([self.size(part) for part in parts(one)])
+                return largest([self.size(part) for part in parts(one)])
             case tree.Index():
                 self.size(one.at)
                 return (self.size(one.of)[1], 1.0)
@@ -200,6 +195,10 @@ class _Estimate:
                 first, second = self.size(left), self.size(right)
                 self._reads([first, second])
                 return (first[0] + second[0], max(first[1], second[1]))
+            case tree.Binary("=~", left, right):
+                pattern = given(right, self.parameters)
+                self._spend(regexes.trials(str(pattern), total(self.size(left))) / _A_STEP)
+                return ONE
             case tree.ListComprehension():
                 return self._list(one.source, one.variable, one.where, one.result)
             case tree.Quantifier():
@@ -232,8 +231,9 @@ class _Estimate:
             return (length_of_range(call, self.parameters, self.limits, lambda part: self.size(part)[0]), 1.0)
         sizes = [self.size(argument) for argument in call.arguments]
         self._reads(sizes)
-        if call.name == "collect":
-            return (min(self.rows, NODES), total(sizes[0]))
+        if call.name == "collect":  # as many as there are rows, though together no larger than what NODES are
+            count = min(self.rows, COLLECTED)
+            return (count, total(sizes[0]) * min(1.0, NODES / count))
         if call.name == "split":
             return (total(sizes[0]), 1.0)
         if call.name == "replace":
@@ -241,7 +241,7 @@ class _Estimate:
         if call.name in ("head", "last"):
             return (sizes[0][1], 1.0)
         if call.name in _LIKE_ARGUMENT:
-            return self._largest(sizes)
+            return largest(sizes)
         return _FIXED.get(call.name, ONE)
 
     def _list(self, source: tree.Expr, variable: str, where: tree.Expr | None, result: tree.Expr | None) -> Size:
@@ -278,23 +278,8 @@ class _Estimate:
         works: list[float] = []
         small, large = step(1.0), step(1001.0)
         steps = count * (1.0 + max(works))
-        self.work += self.rows * steps
-        self._takes(steps)
+        self._spend(steps)
         growth = (large - small) / 1000.0
         if growth > _GROWS and count > _FEW_TIMES:
             return (float("inf"), 1.0)
         return (start * max(1.0, growth) ** min(count, _FEW_TIMES) + count * small, 1.0)
-
-    @staticmethod
-    def _largest(sizes: list[Size]) -> Size:
-        return (max((size[0] for size in sizes), default=1.0), max((size[1] for size in sizes), default=1.0))
-
-
-def _of_value(value: Any) -> Size:
-    if isinstance(value, str):
-        return (float(max(len(value), 1)), 1.0)
-    if isinstance(value, list | tuple):
-        return (float(max(len(value), 1)), max((total(_of_value(one)) for one in value), default=1.0))
-    if isinstance(value, Mapping):
-        return (float(max(len(value), 1)), max((total(_of_value(one)) for one in value.values()), default=1.0))
-    return ONE

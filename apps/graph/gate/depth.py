@@ -10,6 +10,7 @@ from apps.graph.gate import regexes
 from apps.graph.gate.cost import estimate
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.limits import Limits
+from apps.graph.gate.sizes import given
 from apps.graph.gate.verdict import GateRefusal
 
 
@@ -69,9 +70,7 @@ def _check_hops(hops: tree.Hops, limits: Limits) -> None:
 
 
 def _check_pattern(pattern: tree.Expr, draft: Draft) -> None:
-    value = pattern.value if isinstance(pattern, tree.Const) else (
-        draft.parameters.get(pattern.name) if isinstance(pattern, tree.Param) else None
-    )  # fmt: skip
+    value = given(pattern, draft.parameters)
     if not isinstance(value, str):
         raise GateRefusal("depth", "The pattern of =~ must be a text or a parameter.", "Use CONTAINS for values.")
     why = regexes.fault(value, draft.limits.pattern_length)

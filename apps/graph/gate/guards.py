@@ -2,11 +2,13 @@
 
 A server may look at WHERE before it looks at the properties of a pattern; ArcadeDB does. A condition that can fail, as
 ``10 / n.size > 1``, would then fail on a node of another tenant and tell that it is there; one that takes long would
-tell by its time. So what is not known to be safe is only worked out where the tenant is right:
-``CASE WHEN n.tenant_id = $__tenant THEN ... ELSE false END = true``. (A null, of nobody's node, is false there.)
+tell by its time. So what is not known to be safe is only worked out where all that the patterns stand for is the
+tenant's: ``CASE WHEN n.tenant_id = $__tenant AND ... THEN ... ELSE false END = true``. (A null, of nobody's node, is
+false there.) All, not only what the condition names: ``MATCH (t:Task) MATCH (p:Protein) WHERE 10 / t.size > 1`` would
+otherwise fail where somebody has a protein.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
 from typing import Any
@@ -20,10 +22,12 @@ from apps.graph.schema import TENANT
 
 Kinds = Mapping[str, Kind]
 Given = Mapping[str, Any]
+Paths = tuple[tree.Path, ...]
 
 OWN = tree.Param(TENANT_PARAMETER)
 _EACH = "__each"
 _ENDS = ("startNode", "endNode")
+_READABLE = ("node", "relationship", "map")
 
 
 def all_own(elements: tree.Expr) -> tree.Quantifier:
@@ -54,29 +58,40 @@ def conjuncts_of(condition: tree.Expr) -> list[tree.Expr]:
     return [condition]
 
 
-def guarded(where: tree.Expr | None, paths: tuple[tree.Path, ...], kinds: Kinds, given: Given) -> list[tree.Expr]:
-    """The parts of a condition on these patterns. None of them can fail, or take long, on what is not the tenant's.
+def guarded(
+    where: tree.Expr | None, paths: Paths, kinds: Kinds, given: Given, names: Iterator[str]
+) -> tuple[Paths, list[tree.Expr]]:
+    """The patterns, and the parts of a condition on them, none of which can fail, or take long, on what is not the
+    tenant's.
 
-    ``kinds``: what the names of the whole query's patterns are; ``given``: the caller's parameters.
+    ``kinds``: what the names of the whole query's patterns are; ``given``: the caller's parameters; ``names``: new ones
+    for parts of patterns that have none and must be looked at.
     """
     if where is None:
-        return []
-    here = {name: kind for path in paths for name, kind in kinds_in(path).items()}
+        return paths, []
     conjuncts = conjuncts_of(where)
-    safe = [one for one in conjuncts if is_safe(one, given)]
-    mentioned = _mentioned(where) & here.keys()
-    return [*safe, *(_guard(one, mentioned, here, kinds) for one in conjuncts if one not in safe)]
+    safe = [one for one in conjuncts if is_safe(one, kinds, given)]
+    if len(safe) == len(conjuncts):
+        return paths, safe
+    risky = joined([one for one in conjuncts if not is_safe(one, kinds, given)])
+    assert risky is not None
+    paths = tuple(path if path.variable else _with_names(path, names) for path in paths)
+    return paths, [*safe, _guard(risky, paths, kinds)]
 
 
-def kinds_of(records: Iterable[Any]) -> dict[str, Kind]:
-    """What the names in all patterns of a query are; ``value`` for those that are something else elsewhere."""
+def kinds_of(records: Iterable[Any], given: Given) -> dict[str, Kind]:
+    """What the names in all patterns of a query are; ``value`` for those that are something else elsewhere, ``map`` for
+    names besides, of whatever a property can be read without fault: maps, and other names of nodes."""
     kinds: dict[str, Kind] = {}
+    readable: set[str] = set()
     others: set[str] = set()
     for part in records:
         match part:
             case tree.Path():
                 kinds |= kinds_in(part)
-            case tree.Unwind(variable=name) | tree.ListComprehension(variable=name) | tree.Quantifier(variable=name):
+            case tree.Unwind(source=source, variable=name):
+                (readable if _holds_maps(source, given) else others).add(name)
+            case tree.ListComprehension(variable=name) | tree.Quantifier(variable=name):
                 others.add(name)
             case tree.Reduce(accumulator=name, variable=other):
                 others |= {name, other}
@@ -86,8 +101,28 @@ def kinds_of(records: Iterable[Any]) -> dict[str, Kind]:
                     query=tree.Query(branches=(tree.Branch(clauses=(*_, tree.Return(projection=projection))), *_))
                 )
             ):
-                others |= {column_name(one) for one in projection.columns if not isinstance(one.expression, tree.Var)}
-    return kinds | dict.fromkeys(others & set(kinds), "value")
+                for one in projection.columns:
+                    if not isinstance(one.expression, tree.Var):
+                        others.add(column_name(one))
+                    elif one.alias is not None and one.alias != one.expression.name:
+                        same = one.expression.name in readable or kinds.get(one.expression.name) in _READABLE
+                        (readable if same else others).add(one.alias)
+    known = kinds | dict.fromkeys(others & set(kinds), "value")
+    return known | dict.fromkeys(readable - others - kinds.keys(), "map")
+
+
+def _holds_maps(source: tree.Expr, given: Given) -> bool:
+    """Whether every element of this list is a node, a relationship, a map or null."""
+    match source:
+        case tree.Call("nodes" | "relationships"):
+            return True
+        case tree.ListOf(items):
+            return all(isinstance(item, tree.MapOf) for item in items)
+        case tree.Param(name):
+            value = given.get(name)
+            return isinstance(value, list) and all(one is None or isinstance(one, dict) for one in value)
+        case _:
+            return False
 
 
 def kinds_in(path: tree.Path) -> dict[str, Kind]:
@@ -101,20 +136,26 @@ def kinds_in(path: tree.Path) -> dict[str, Kind]:
     return kinds
 
 
-def _guard(condition: tree.Expr, mentioned: set[str], here: Kinds, kinds: Kinds) -> tree.Expr:
-    """The condition, worked out only where all that it looks at is the tenant's; with the rest of WHERE where it looks
-    at none of the patterns here.
+def _with_names(path: tree.Path, names: Iterator[str]) -> tree.Path:
+    """The same pattern with a name for each part of it."""
 
-    All of it, not only what can fail: in ``n.uid <> 'x' OR 1 / 0 = 1`` what can fail names nothing, and whether it is
-    worked out tells of n.
-    """
-    of_here = _mentioned(condition) & here.keys() or mentioned
+    def named(part: Any) -> Any:
+        return part if part.variable is not None else replace(part, variable=next(names))
+
+    return replace(path, nodes=tuple(map(named, path.nodes)), rels=tuple(map(named, path.rels)))
+
+
+def _guard(condition: tree.Expr, paths: Paths, kinds: Kinds) -> tree.Expr:
+    """The condition, worked out only where all that the patterns stand for, and what it looks at of names known before,
+    is the tenant's."""
+    here = {name for path in paths for name in names_of_path(path)}
+    before = sorted(name for name in free_names(condition) - here if kinds.get(name, "map") != "map")
     ends = any(isinstance(part, tree.Call) and part.name in _ENDS for part in walk(condition))
-    named = sorted(of_here | (free_names(condition) & kinds.keys()))
-    own = joined([_own(name, here, kinds, ends=ends) for name in named])
-    if own is None:
-        return as_truth(condition)
-    return as_truth(tree.Case(None, ((own, condition),), tree.Const(False)))
+    own = [one for path in paths for one in _own_path(path)]
+    own += [tree.Binary("OR", tree.IsNull(tree.Var(name)), _own(name, kinds[name], ends=ends)) for name in before]
+    checked = joined(list(dict.fromkeys(own)))
+    assert checked is not None
+    return as_truth(tree.Case(None, ((checked, condition),), tree.Const(False)))
 
 
 def as_truth(condition: tree.Expr) -> tree.Expr:
@@ -131,36 +172,33 @@ def as_truth(condition: tree.Expr) -> tree.Expr:
             return condition
 
 
-def _mentioned(condition: tree.Expr) -> set[str]:
-    """Every name that stands in it anywhere, in patterns too: an EXISTS {} may match again what is known outside."""
-    names: set[str] = set()
-    for part in walk(condition):
-        match part:
-            case tree.Var(name) | tree.MapProjection(of=name):
-                names.add(name)
-            case tree.Path():
-                names.update(names_of_path(part))
-    return names
+def _own_path(path: tree.Path) -> list[tree.Expr]:
+    """That all of a pattern is the tenant's: all of its path where that has a name, else each part, which then has."""
+    if path.variable is not None:
+        return [_own(path.variable, "path", ends=False)]
+    found: list[tree.Expr] = [is_own(node.variable) for node in path.nodes if node.variable]
+    for rel in path.rels:
+        if rel.variable:
+            found.append(is_own(rel.variable) if rel.hops is None else _own(rel.variable, "relationships", ends=True))
+    return found
 
 
-def _own(name: str, here: Kinds, kinds: Kinds, *, ends: bool) -> tree.Expr:
-    """That what the name stands for is the tenant's. What an OPTIONAL MATCH before did not find is nobody's.
+def _own(name: str, kind: Kind, *, ends: bool) -> tree.Expr:
+    """That what the name stands for is the tenant's.
 
-    ``ends``: the condition looks at where relationships begin or end, so these nodes must be the tenant's as well.
+    ``ends``: also the nodes where a list of relationships, or a relationship known before, begins and ends.
     """
-    match here.get(name) or kinds[name]:
+    match kind:
         case "value":
             raise GateRefusal("tenant", f"{name} stands for two things in this query.", "Give each a name of its own.")
         case "relationships":
-            each = _with_ends(_EACH) if ends else is_own(_EACH)
-            own: tree.Expr = tree.Quantifier("all", _EACH, tree.Var(name), each)
+            return tree.Quantifier("all", _EACH, tree.Var(name), _with_ends(_EACH) if ends else is_own(_EACH))
         case "relationship" if ends:
-            own = _with_ends(name)
+            return _with_ends(name)
         case "path":
-            own = tree.Binary("AND", nodes_own(name), all_own(tree.Call("relationships", (tree.Var(name),))))
+            return tree.Binary("AND", nodes_own(name), all_own(tree.Call("relationships", (tree.Var(name),))))
         case _:
-            own = is_own(name)
-    return own if name in here else tree.Binary("OR", tree.IsNull(tree.Var(name)), own)
+            return is_own(name)
 
 
 def _with_ends(relationship: str) -> tree.Expr:
@@ -171,38 +209,40 @@ def _with_ends(relationship: str) -> tree.Expr:
     return found
 
 
-def is_safe(condition: tree.Expr, given: Given) -> bool:
+def is_safe(condition: tree.Expr, kinds: Kinds, given: Given) -> bool:
     """A truth that no value of a property can make fail: comparisons of properties and given values, and so on."""
     match condition:
         case tree.Const(value):
             return value is None or isinstance(value, bool)
         case tree.Compare(operands):
-            return all(is_plain_value(one) for one in operands)
+            return all(is_plain_value(one, kinds) for one in operands)
         case tree.IsNull(operand):
-            return is_plain_value(operand)
+            return is_plain_value(operand, kinds)
         case tree.HasLabels(of):
             return isinstance(of, tree.Var)
         case tree.Unary("NOT", operand):
-            return is_safe(operand, given)
+            return is_safe(operand, kinds, given)
         case tree.Binary("AND" | "OR" | "XOR", left, right):
-            return is_safe(left, given) and is_safe(right, given)
+            return is_safe(left, kinds, given) and is_safe(right, kinds, given)
         case tree.Binary("STARTS WITH" | "ENDS WITH" | "CONTAINS", left, right):
-            return is_plain_value(left) and is_plain_value(right)
+            return is_plain_value(left, kinds) and is_plain_value(right, kinds)
         case tree.Binary("IN", left, tree.ListOf(items)):
-            return is_plain_value(left) and all(is_plain_value(item) for item in items)
+            return is_plain_value(left, kinds) and all(is_plain_value(item, kinds) for item in items)
         case tree.Binary("IN", left, tree.Param(name)):
-            return is_plain_value(left) and isinstance(given.get(name), list)
+            return is_plain_value(left, kinds) and isinstance(given.get(name), list)
         case tree.Quantifier():
             return condition.variable == _EACH
         case _:
             return False
 
 
-def is_plain_value(expression: tree.Expr) -> bool:
-    """A value that is given, or a property of something that is named: reading it cannot fail."""
+def is_plain_value(expression: tree.Expr, kinds: Kinds) -> bool:
+    """A value that is given, or a property of what surely has properties: reading it cannot fail."""
     match expression:
-        case tree.Const() | tree.Param() | tree.Var() | tree.Prop(tree.Var()):
+        case tree.Const() | tree.Param() | tree.Var():
             return True
+        case tree.Prop(tree.Var(name)):
+            return kinds.get(name) in _READABLE
         case tree.Unary("-" | "+", tree.Const()):
             return True
         case _:

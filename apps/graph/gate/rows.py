@@ -8,6 +8,7 @@ from apps.graph.cypher import tree
 from apps.graph.cypher.walk import transform
 from apps.graph.gate.draft import Draft
 from apps.graph.gate.expressions import column_name
+from apps.graph.gate.sizes import given
 from apps.graph.gate.verdict import GateRefusal
 
 
@@ -47,9 +48,7 @@ def bounded(query: Any, records: Iterable[Any], draft: Draft) -> Any:
 def _number(written: tree.Expr | None, word: str, draft: Draft, most: int | None) -> tree.Const | None:
     if written is None:
         return None
-    value = written.value if isinstance(written, tree.Const) else (
-        draft.parameters.get(written.name) if isinstance(written, tree.Param) else None
-    )  # fmt: skip
+    value = given(written, draft.parameters)
     if type(value) is not int or value < 0 or value >= 2**31:
         raise GateRefusal("rows", f"{word} takes a whole number from 0.", f"Write {word} 10, or a parameter.")
     if most is not None and value > most:

@@ -143,7 +143,10 @@ def _projection(
     for bound in (projection.skip, projection.limit):
         if bound is not None and not isinstance(bound, tree.Const | tree.Param):
             raise refuse("SKIP and LIMIT take a number or a parameter.", "Write LIMIT 10 or LIMIT $count.")
-    order = tuple(replace(key, expression=by_expression(key.expression, columns)) for key in projection.order)
+    keys: dict[tree.Expr, tree.Order] = {}
+    for key in projection.order:  # the second of two equal keys says nothing, and would be printed in full again
+        keys.setdefault(key.expression, key)
+    order = tuple(replace(key, expression=by_expression(key.expression, columns)) for key in keys.values())
     return replace(projection, columns=tuple(columns), everything=keep_star, order=order), found
 
 

@@ -65,6 +65,7 @@ def _search(
     start, end = (_with_name(node, f"__{side}{number}") for node, side in
                   zip(path.nodes, ("start", "end"), strict=True))  # fmt: skip
     found = path.variable or f"__path{number}"
+    parts = (f"__part{number}_{part}" for part in count(1))
     rel = path.rels[0]
     steps, rel = rel.variable, replace(rel, variable=None, hops=rel.hops or tree.Hops(1, 1))
     on_path, on_ends = _divided(clause.where, {found, steps})
@@ -79,7 +80,9 @@ def _search(
         known = names | {name for other in others for name in names_of_path(other)}
         added = [tree.Path((node,)) for node in (start, end) if node.variable not in known or not _is_bare(node)]
         paths = (*others, *added)
-        before = [tree.Match(paths, joined(guarded(on_ends, paths, kinds, given)))] if paths or on_ends else []
+        if paths or on_ends:
+            paths, conditions = guarded(on_ends, paths, kinds, given, parts)
+            before = [tree.Match(paths, joined(conditions))]
         for one in before:
             names = names_after(one, names)
         on_ends = None
@@ -88,7 +91,7 @@ def _search(
     whole = tree.Path((start, end), (rel,), variable=found)
     condition = joined([one for one in (on_ends, on_path and _steps(on_path, steps, found)) if one is not None])
     alone = tree.Path(tuple(replace(node, variable=None) for node in whole.nodes), whole.rels, found)
-    where = joined([nodes_own(found), *guarded(condition, (alone,), kinds, given)])
+    where = joined([nodes_own(found), *guarded(condition, (alone,), kinds, given, parts)[1]])
     inside: list[tree.Clause] = [
         tree.With(tree.Projection(tuple(tree.Column(tree.Var(name)) for name in imported))),
         tree.Match((whole,), where, clause.optional),

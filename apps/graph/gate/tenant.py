@@ -32,7 +32,7 @@ def bound_to_tenant(draft: Draft) -> tuple[Draft, str]:
 
 def bind(query: Any, draft: Draft, records: tuple[Any, ...] | None = None) -> Any:
     """Any tree, with every pattern in it bound to the tenant."""
-    kinds = kinds_of(walk(query) if records is None else records)
+    kinds = kinds_of(walk(query) if records is None else records, draft.parameters)
     return without_shortest(transform(query, _Binder(draft.parameters, kinds)), draft.parameters, kinds)
 
 
@@ -73,6 +73,7 @@ class _Binder:
         self._given = given
         self._kinds = kinds
         self._number = count(1)
+        self._parts = (f"__part{number}" for number in count(1))
 
     def __call__(self, part: Any) -> Any:
         rewrite = _REWRITES.get(type(part))
@@ -81,10 +82,11 @@ class _Binder:
     def pattern_part(self, part: tree.Node | tree.Rel) -> tree.Node | tree.Rel:
         entries = () if part.properties is None else part.properties.entries
         for key, value in entries:
-            if not is_plain_value(value):
+            if not is_plain_value(value, self._kinds):
                 raise GateRefusal(
                     "tenant",
-                    f"The value of {key} in a pattern must be a constant, a parameter, a variable or a property.",
+                    f"The value of {key} in a pattern must be a constant, a parameter, a variable, or a property of a "
+                    "node or map.",
                     "Compute it before, in a WITH, or compare it in WHERE.",
                 )
         return replace(part, properties=tree.MapOf(((TENANT, OWN), *entries)))
@@ -95,9 +97,8 @@ class _Binder:
             return clause
         paths = tuple(self._named(path) for path in clause.paths)
         inside = [nodes_own(path.variable) for path in paths if path.variable and _has_hops(path)]
-        return replace(
-            clause, paths=paths, where=joined([*inside, *guarded(clause.where, paths, self._kinds, self._given)])
-        )  # fmt: skip
+        paths, conditions = guarded(clause.where, paths, self._kinds, self._given, self._parts)
+        return replace(clause, paths=paths, where=joined([*inside, *conditions]))
 
     def with_clause(self, clause: tree.With) -> tree.With:
         """What it sees is the tenant's already."""
@@ -129,9 +130,9 @@ class _Binder:
         )
         path = replace(path, rels=rels)
         inside = [_steps_own(rel.variable) for rel in rels if rel.hops and rel.variable]
-        nameless = replace(path, variable=None)
-        where = joined([*inside, *guarded(one.where, (nameless,), self._kinds, self._given)])
-        return replace(one, pattern=path, where=where)
+        nameless = (replace(path, variable=None),)
+        (found,), conditions = guarded(one.where, nameless, self._kinds, self._given, self._parts)
+        return replace(one, pattern=replace(found, variable=path.variable), where=joined([*inside, *conditions]))
 
     def call(self, call: tree.Call) -> tree.Expr:
         """keys(n) does not show what is not the caller's to name."""

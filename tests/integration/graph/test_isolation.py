@@ -186,7 +186,7 @@ def test_the_proof_turns_red_when_conditions_that_can_fail_are_not_guarded(
     graphs: Graphs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = "MATCH (t:Tool) WHERE 10 / t.size > 3 RETURN t.uid AS x"
-    monkeypatch.setattr(tenant, "guarded", lambda where, *rest: [] if where is None else [where])
+    monkeypatch.setattr(tenant, "guarded", lambda where, paths, *rest: (paths, [] if where is None else [where]))
 
     alone, among = asked(graphs, inspect(text, {}, tenant_id=A))
 

@@ -44,6 +44,16 @@ def outcome(text: str, read: Callable[[str], object] = parse) -> str:
 
 
 @pytest.mark.requirement("cypher:bounded")
+@pytest.mark.parametrize(
+    "place", ["MATCH ({}) RETURN 1 AS x", "RETURN n.{} AS x", "RETURN ${} AS x", "RETURN {}() AS x"]
+)
+def test_a_name_has_a_bound(place: str) -> None:
+    assert "at most 200" in outcome(place.format("a" * 201))
+    assert "at most 200" in outcome("RETURN 1 AS `a" + "\u0301\u0316" * 5_000 + "`")  # to normalise it takes seconds
+    assert outcome("RETURN 1 AS `" + "é" * 200 + "`") == "read"
+
+
+@pytest.mark.requirement("cypher:bounded")
 @pytest.mark.requirement("security:84")
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 500, 6_000])
 @pytest.mark.parametrize(

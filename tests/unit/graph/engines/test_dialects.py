@@ -142,6 +142,7 @@ def test_an_id_of_the_servers_cannot_leave_its_quotes() -> None:
             "Limit of allowed elements for in-heap",
             Failure.TOO_LARGE,
         ),
+        (ArcadeDB(), "Neo.DatabaseError.General.UnknownError", "Query heap budget exceeded: the", Failure.TOO_LARGE),
         (ArcadeDB(), "Neo.DatabaseError.General.UnknownError", "NullPointerException", Failure.BROKEN),
         (ArcadeDB(), "Neo.ClientError.Statement.SemanticError", "exceeding the maximum of 1622016", Failure.TOO_LARGE),
         (Memgraph(), "Memgraph.ClientError.MemgraphError.MemgraphError", "Unbound variable: x.", Failure.INVALID),

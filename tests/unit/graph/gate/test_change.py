@@ -28,8 +28,8 @@ def test_what_is_changed_was_found_inside_the_tenant() -> None:
     change = passed("MATCH (u:User)-[:RUNS]->(t:Task) WHERE (t)-->(:File) SET t.status = 'failed' RETURN t")
 
     assert change.text == (
-        f"MATCH (u:User {{{T}}})-[:RUNS {{{T}}}]->(t:Task {{{T}}}) "
-        "WHERE CASE WHEN t.tenant_id = $__tenant "
+        f"MATCH (u:User {{{T}}})-[__part1:RUNS {{{T}}}]->(t:Task {{{T}}}) WHERE CASE WHEN "
+        "u.tenant_id = $__tenant AND t.tenant_id = $__tenant AND __part1.tenant_id = $__tenant "
         f"THEN EXISTS {{ MATCH (t {{{T}}})-[{{{T}}}]->(:File {{{T}}}) }} ELSE false END = true "
         "SET t.status = 'failed' RETURN t LIMIT 1000"
     )

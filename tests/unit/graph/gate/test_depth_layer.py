@@ -135,6 +135,24 @@ def test_large_values_read_again_for_each_element_are_refused(step: str) -> None
 
 
 @pytest.mark.requirement("gate:work")
+@pytest.mark.parametrize(
+    "many",
+    ["UNWIND range(1, 10000) AS a UNWIND range(1, 40) AS b", "MATCH (a:File), (b:File)",
+     "MATCH (:User)-[:RUNS]->(a)-[:OUTPUT]->()-[:INPUT]->()"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "read",
+    ["reduce(s = 0, x IN l | s + size([y IN range(1, 30) WHERE y = x]))", "size([x IN l WHERE x IN range(1, 900)])",
+     "size([x IN l WHERE $text =~ 'a*b' OR $text =~ 'a*c'])"],
+)  # fmt: skip
+def test_a_collected_list_is_as_long_as_there_are_rows(many: str, read: str) -> None:
+    given = {"text": "a" * 1000}
+
+    assert "for one row" in refusal(f"{many} WITH collect(a) AS l RETURN {read} AS n", **given).message
+    assert inspect(f"{many} WITH collect(a.name) AS l RETURN size(l) AS n", {}, tenant_id="A")
+
+
+@pytest.mark.requirement("gate:work")
 def test_union_passes_on_the_largest_of_its_values() -> None:
     lists = "CALL { RETURN range(0, 9999) AS x UNION ALL RETURN [] AS x } "
 
@@ -167,10 +185,13 @@ def test_values_of_ordinary_size_pass(expression: str) -> None:
 
 EVIL = ["(a+)+$", "(a|a)*$", "(a*)*b", "(.*a){20}", "(?:x+x+)+y", "((a+)b)+", "(a{1,5})+", "(?=a)b", "(?<=a)b",
         r"(a)\1", "a{1,500}", ".*.*.*.*x", "a" * 201, "(a", "(?<n>a)", "(a?){30}", r"\Qx", "([a-z]+)*",
+        r"(\(*)*x", r"\(*\(*\(*\(*x", r"[(]*[(]*[(]*[(]*x", r"(a+[\c])(a])+x", r"([\Q]+)+\E]b", r"[\\[]x",
+        "[a[bc]]+", "[a-z&&[aeiou]]",
         "a?" * 40 + "a" * 40, "(a|a)" * 38, "a{0,99}" * 25, "(a|b|c)" * 7, "(a?b?c?){0,1}" + "x{0,50}" * 3]  # fmt: skip
 GENTLE = ["(?i).*kinase.*", "TP5[0-9]", "^a.*b$", "(foo|bar)", "[A-Z]{2,5}-?[0-9]+", r"\d+\.\d+", "(ab)+", "a|b|c",
           "(?:ab)?c", r"[\]]+", ".*a.*b.*", r"\(x\)+", "[+*]+", "(brca1|brca2|tp53|egfr)s?",
-          "|".join("abcdefghijklmnop"), "v?[0-9]{1,3}\\.[0-9]{1,3}"]  # fmt: skip
+          r"[\[\]]+", r"[a\\]x", "[\u00e0-\u00ff]+", r"[\w.-]+@[\w.-]+", "|".join("abcdefghijklmnop"),
+          "v?[0-9]{1,3}\\.[0-9]{1,3}"]  # fmt: skip
 
 
 @pytest.mark.requirement("gate:regexes")
@@ -187,6 +208,29 @@ def test_a_gentle_regular_expression_passes_and_is_gentle(pattern: str) -> None:
     began = time.thread_time()
     re.search(pattern, "ab" * 150 + "!")
     assert time.thread_time() - began < 5
+
+
+@pytest.mark.requirement("gate:regexes")
+@pytest.mark.requirement("gate:work")
+@pytest.mark.parametrize(
+    "text",
+    ["RETURN $long =~ 'a*a*b' AS x", "RETURN $short =~ 'a*a*a*b' AS x",
+     "RETURN size([x IN range(1, 10000) WHERE $short =~ '.*b.*']) AS x",
+     "MATCH (n:Gene) RETURN any(x IN range(1, 1000) WHERE n.name =~ '.*b.*c.*') AS x",
+     "RETURN $long + 'b' =~ 'a{0,30}a{0,30}b' AS x"],
+)  # fmt: skip
+def test_a_regular_expression_costs_what_its_text_and_its_repetitions_make_it_cost(text: str) -> None:
+    assert "for one row" in refusal(text, long="a" * 200_000, short="a" * 1_000).message
+
+
+@pytest.mark.requirement("gate:regexes")
+@pytest.mark.parametrize(
+    "text",
+    ["MATCH (u:User)-[:RUNS]->(t)-[:OUTPUT]->(f) WHERE f.user_filename =~ '(?i).*a.*b.*c' RETURN f",
+     "MATCH (p:Protein) WHERE p.sequence =~ '.*M[KR]{2}.*' RETURN p", "RETURN $short =~ '.*b' AS x"],
+)  # fmt: skip
+def test_a_regular_expression_on_a_property_is_not_too_much(text: str) -> None:
+    assert inspect(text, {"short": "a" * 1_000}, tenant_id="A")
 
 
 @pytest.mark.requirement("gate:regexes")

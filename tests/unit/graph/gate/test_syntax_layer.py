@@ -146,3 +146,13 @@ def test_parameters_are_bounded_together_and_in_depth() -> None:
 @pytest.mark.requirement("gate:parameters")
 def test_a_parameter_without_a_value_is_named() -> None:
     assert "$nmae has no value. Did you mean name?" in refusal("RETURN $nmae AS x", {"name": 1}).detail
+
+
+@pytest.mark.requirement("gate:syntax")
+def test_what_is_sorted_by_twice_is_printed_once() -> None:
+    text = passes("MATCH (n:User) RETURN [n.uid, n.email] AS `two words` ORDER BY " + ", ".join(["`two words`"] * 400))
+
+    assert text.endswith("RETURN [n.uid, n.email] AS `two words` ORDER BY [n.uid, n.email] LIMIT 1000")
+    assert passes("MATCH (n) RETURN n.uid AS x, n.name AS y ORDER BY y, x DESC, y DESC").endswith(
+        "ORDER BY y, x DESC LIMIT 1000"
+    )

@@ -15,14 +15,14 @@ T = "tenant_id: $__tenant"
 ALL = "all(__each IN nodes({}) WHERE __each.tenant_id = $__tenant)"
 
 
-def rewritten(text: str) -> str:
+def rewritten(text: str, **parameters: object) -> str:
     """The text that runs, without the LIMIT that the last layer adds."""
-    return inspect(text, {"x": "given"}, tenant_id="A").text.removesuffix(" LIMIT 1000")
+    return inspect(text, {"x": "given", **parameters}, tenant_id="A").text.removesuffix(" LIMIT 1000")
 
 
-def refused(text: str) -> GateRefusal:
+def refused(text: str, **parameters: object) -> GateRefusal:
     with pytest.raises(GateRefusal) as error:
-        inspect(text, {}, tenant_id="A")
+        inspect(text, parameters, tenant_id="A")
     return error.value
 
 
@@ -70,8 +70,8 @@ def test_exists_with_a_query_inside_is_bound_at_any_depth() -> None:
     text = rewritten("MATCH (u) WHERE EXISTS { MATCH (u)-->(t) WHERE EXISTS { (t)-->(:File) } } RETURN u")
 
     assert (
-        f"EXISTS {{ MATCH (u {{{T}}})-[{{{T}}}]->(t {{{T}}}) WHERE CASE WHEN t.tenant_id = $__tenant THEN EXISTS {{"
-        in text
+        f"EXISTS {{ MATCH (u {{{T}}})-[__part1 {{{T}}}]->(t {{{T}}}) WHERE CASE WHEN u.tenant_id = $__tenant "
+        "AND t.tenant_id = $__tenant AND __part1.tenant_id = $__tenant THEN EXISTS {" in text
     )
     assert f"MATCH (t {{{T}}})-[{{{T}}}]->(:File {{{T}}})" in text
 
@@ -240,16 +240,60 @@ def test_a_guard_covers_relationships_paths_and_names_from_outside() -> None:
     path = rewritten("MATCH p = (a)-->(b) WHERE reduce(s = 0, x IN nodes(p) | s + x.size) > 1 RETURN a")
     outside = rewritten("MATCH (a:File) WHERE EXISTS { MATCH (b:File) WHERE a.size / b.size > 1 } RETURN a")
 
-    assert "CASE WHEN r.tenant_id = $__tenant THEN 10 / r.since > 1" in relationship
+    assert "AND r.tenant_id = $__tenant THEN 10 / r.since > 1" in relationship
     assert f"CASE WHEN {ALL.format('p')} AND all(__each IN relationships(p)" in path
-    assert "CASE WHEN (a IS NULL OR a.tenant_id = $__tenant) AND b.tenant_id = $__tenant THEN" in outside
+    assert "CASE WHEN b.tenant_id = $__tenant AND (a IS NULL OR a.tenant_id = $__tenant) THEN" in outside
 
 
 @pytest.mark.requirement("gate:guards")
-def test_a_value_in_a_pattern_that_can_fail_is_refused_with_an_alternative() -> None:
-    error = refused("MATCH (f:File {size: 10 / 0}) RETURN f")
+@pytest.mark.parametrize(
+    "text",
+    ["MATCH (t:Task) MATCH (:Protein)-->(f:File) WHERE 10 / t.size > 1 AND f.uid = 'f' RETURN t",
+     "MATCH (t:Task), (:Protein)-->(f:File) WHERE f.size / 2 > 1 RETURN t",
+     "MATCH (t:Task) WHERE EXISTS { MATCH (:Protein)-->(f:File) WHERE 1 / f.size > 1 } RETURN t",
+     "MATCH (t:Task) RETURN [(:Protein)-->(f:File) WHERE 1 / t.size > 1 | f.uid] AS x",
+     "MATCH (t:Task) OPTIONAL MATCH (:Protein)-->(f:File) WHERE 10 / t.size > 1 RETURN t"],
+)  # fmt: skip
+def test_a_guard_covers_what_the_condition_does_not_name_and_what_has_no_name(text: str) -> None:
+    parts = (
+        "(__part1:Protein {",
+        "-[__part2 {",
+        "__part1.tenant_id = $__tenant AND f.tenant_id = $__tenant AND __part2.",
+    )
+
+    printed = rewritten(text)
+
+    assert [part for part in parts if part not in printed] == []
+
+
+@pytest.mark.requirement("gate:guards")
+@pytest.mark.parametrize(
+    "text",
+    ["MATCH (f:File {size: 10 / 0}) RETURN f",
+     "WITH 'x' AS z MATCH (p:Protein {name: z.uid}) RETURN p",
+     "UNWIND [1, 2] AS z MATCH (p:Protein {name: z.uid}) RETURN p",
+     "UNWIND $mixed AS z MATCH (p:Protein {name: z.uid}) RETURN p",
+     "MATCH q = (a:File)-->(b) MATCH (p:Protein {name: q.uid}) RETURN p",
+     "MATCH (a:File) WITH a.name AS z WITH z AS y WHERE EXISTS { (p:Protein {name: y.uid}) } RETURN y"],
+)  # fmt: skip
+def test_a_value_in_a_pattern_that_can_fail_is_refused_with_an_alternative(text: str) -> None:
+    error = refused(text, mixed=[{"uid": "a"}, "b"])
 
     assert (error.layer, "WITH" in error.hint) == ("tenant", True)
+
+
+@pytest.mark.requirement("gate:guards")
+@pytest.mark.parametrize(
+    "text",
+    ["UNWIND $rows AS row MATCH (p:Protein {name: row.name}) WHERE p.uid = row.uid RETURN p",
+     "UNWIND [{name: 'a', uid: 'b'}] AS row MATCH (p:Protein {name: row.name}) WHERE p.uid = row.uid RETURN p",
+     "MATCH (a:File) WITH a AS row MATCH (p:Protein {name: row.name}) WHERE p.uid = row.uid RETURN p",
+     "MATCH w = ()-->() UNWIND nodes(w) AS row MATCH (p:Protein {name: row.name}) WHERE p.uid = row.uid RETURN p"],
+)  # fmt: skip
+def test_a_property_of_a_node_or_a_map_is_read_where_it_stands(text: str) -> None:
+    printed = rewritten(text, rows=[{"name": "a", "uid": "b"}, None])
+
+    assert f"{{{T}, name: row.name}}) WHERE p.uid = row.uid RETURN" in printed
 
 
 @pytest.mark.requirement("gate:guards")
