@@ -7,7 +7,8 @@ the real tasks, with the real row, lease and ledger, and only the four phase fun
     "effects": true                      each step leaves a line in run_effects, when it begins and when it is done
     "nap": [2]                           step 2 waits without looking up
     "do": {"3": "kill"}                  step 3 kills its worker; spin, block, bug, fail, retry, forbid, exhaust, more,
-                                         hang_up (PostgreSQL does, the first time)
+                                         hang_up (PostgreSQL does, the first time), torn (spins in a scope that it
+                                         will never leave)
     "say_ms": 0                          finalize says its answer in pieces, one each so many ms
     "fails": 2                           retry fails so often before it works
 
@@ -29,7 +30,7 @@ from apps.agents.thinking.budgets import BudgetExhausted
 from apps.agents.types import Final, Intent, Ports, RunView, StepResult, Todo
 from kernel import engine_db
 from kernel.errors import ForbiddenError, UnavailableError
-from kernel.tenant_context import tenant_statement
+from kernel.tenant_context import tenant_scope, tenant_statement
 from workers.runs import course
 
 EFFECTS_SCHEMA = """
@@ -42,6 +43,7 @@ GRANT SELECT, INSERT ON run_effects TO cineca_engine;
 """
 LINE = "INSERT INTO run_effects (run_id, index, attempt, what, token) VALUES (%s, %s, %s, %s, %s)"
 BLOCK_S = 60.0
+_torn: list[Any] = []  # scopes: whoever is interrupted between two bytecodes does not come to leave them
 _real = (course.classify, course.plan_run, course.step, course.finalize)
 
 
@@ -130,6 +132,11 @@ def _do(script: dict[str, Any], view: RunView, index: int) -> StepResult | None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "spin":
+            while True:
+                pass
+        case "torn":
+            _torn.append(tenant_scope(view.tenant_id))
+            _torn[-1].__enter__()
             while True:
                 pass
         case "block":

@@ -29,6 +29,11 @@ def stop_thread(thread_id: int) -> None:
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), ctypes.py_object(Stopped))
 
 
+def spare_thread(thread_id: int) -> None:
+    """Take back what ``stop_thread`` asked for and was not raised yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), None)
+
+
 class Execution:
     """Handlers use ``payload``, ``report``, ``log``, ``wait`` and ``checkpoint``; the engine uses the rest.
 

@@ -29,9 +29,11 @@ from apps.tools.spec import JOB_TIMEOUT_MAX_S, SYNC_TIMEOUT_MAX_S, ToolInput
 from apps.tools.stopping import stopper
 from kernel import metrics
 from kernel.errors import PlatformError, ValidationError
+from kernel.faults import faults_of
 from kernel.outages import is_database_lost, outage
 from kernel.payloads import unstorable
 from kernel.request_context import current
+from kernel.tenant_context import leave_all
 from kernel.tracing import span
 
 log = structlog.get_logger("tools")
@@ -107,10 +109,7 @@ def validated(tool: Effective, arguments: Mapping[str, Any]) -> ToolInput:
     try:
         return tool.spec.input_model.model_validate_json(to_json(dict(arguments)), strict=True)
     except Misfit as misfit:
-        faults = [
-            {"loc": ["args", *fault["loc"]], "msg": fault["msg"], "type": fault["type"]}
-            for fault in misfit.errors(include_url=False, include_context=False, include_input=False)[:50]
-        ]
+        faults = faults_of(misfit, "args")[:50]
         listed = "; ".join(f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}" for one in faults[:5])
         raise ValidationError(
             f"The arguments do not fit {tool.spec.name} (GET /v1/tools/{tool.spec.name} shows its schema). {listed}",
@@ -183,6 +182,8 @@ def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID,
         log.exception("tool_broken", tool=tool.spec.name, invocation_id=str(invocation_id), error=type(bug).__name__)
         error = outage(bug) or ToolBroken(f"{tool.spec.name} failed inside. Report invocation {invocation_id}.")
     watch.close()  # should the first one have been interrupted
+    if watch.interrupted:
+        leave_all()
     return Outcome(
         invocation_id=invocation_id,
         tool=tool.spec.name,

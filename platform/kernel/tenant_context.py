@@ -94,3 +94,13 @@ def tenant_scope(tenant_id: UUID, *, lock_timeout_ms: int | None = None) -> Iter
             yield
     finally:
         _current.reset(token)
+
+
+def leave_all() -> None:
+    """Out of every scope and transaction that this thread was torn out of: whoever is interrupted at any bytecode may
+    not come to leave them. Nothing of theirs is committed; the connections go back."""
+    _current.set(None)
+    for wrapper in connections.all(initialized_only=True):
+        wrapper.in_atomic_block = False
+        wrapper.run_on_commit = []
+        wrapper.close()

@@ -21,7 +21,7 @@ from apps.jobs.ledger import Outcome
 from apps.jobs.states import CANCELLED
 from apps.jobs.types import JOB_TYPES
 from kernel import metrics
-from kernel.connections import give_back
+from kernel.tenant_context import leave_all
 from workers.engine.announcer import Announcer
 from workers.engine.keeper import Heartbeat, Watch
 from workers.engine.ledger import LedgerThread
@@ -197,7 +197,7 @@ class Engine:
                 execution.thread_id = None
                 self._end(execution, None)
             structlog.contextvars.clear_contextvars()
-            give_back()
+            leave_all()
 
     def _end(self, execution: Execution, outcome: Outcome | None) -> None:
         if execution.closed:  # ended without its handler, which was stuck

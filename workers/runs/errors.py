@@ -1,6 +1,5 @@
 """From how a phase ended to how its run goes on: one table. One of four modules that may catch Exception."""
 
-import threading
 from collections.abc import Callable
 
 import psycopg
@@ -11,6 +10,7 @@ from kernel import metrics
 from kernel.connections import give_back
 from kernel.errors import ForbiddenError, PlatformError
 from kernel.outages import is_database_lost
+from kernel.tenant_context import leave_all
 from workers.execution import Stopped
 from workers.runs import ends
 from workers.runs.core import RunEngine
@@ -36,12 +36,13 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
     """
     try:
         hold.checkpoint()
-        hold.thread_id = threading.get_ident()
+        hold.enter_thread()
         try:
             return carry_out()
         finally:
-            hold.thread_id = None
+            _end_work(hold)
     except Stopped:
+        _end_work(hold)  # should the first one have been interrupted
         return _stopped_run(engine, hold)
     except ForbiddenError as error:
         return ends.failed(hold, "forbidden", error.detail, error_code=error.code)
@@ -64,6 +65,12 @@ def run_phase(engine: RunEngine, hold: Hold, carry_out: Callable[[], Change]) ->
         log.exception("run_phase_failed", run_id=str(hold.run_id), place=hold.place)
         message = "A phase of the run failed; the log has the details."
         return ends.failed(hold, "handler_error", message, type=type(error).__name__)
+
+
+def _end_work(hold: Hold) -> None:
+    hold.leave_thread()
+    if hold.interrupted:
+        leave_all()
 
 
 def _stopped_run(engine: RunEngine, hold: Hold) -> Change | None:

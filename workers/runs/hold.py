@@ -13,7 +13,7 @@ from django.conf import settings
 
 from apps.agents.runs.event_types import DELTA, PROGRESS
 from apps.agents.runs.records import NewEvent, Row
-from workers.execution import Stopped, stop_thread, storable_text
+from workers.execution import Stopped, spare_thread, stop_thread, storable_text
 
 PROGRESS_PERCENT = {"classify": 5.0, "plan": 15.0, "finalize": 90.0}
 
@@ -37,7 +37,9 @@ class Hold:
         self.deadline = claimed_at + row["left_s"]
         self.stop_reason: str | None = None
         self.stopped_at: float | None = None
-        self.thread_id: int | None = None
+        self.interrupted = False
+        self._thread_id: int | None = None
+        self._thread_lock = threading.Lock()
         self.kept(claimed_at)
         self.writing = threading.Lock()  # of whoever is sending what this hold has to tell
         self._stop = threading.Event()
@@ -132,9 +134,22 @@ class Hold:
 
     def interrupt(self) -> None:
         """Raise Stopped inside a phase that never comes to a checkpoint: at its next bytecode, if it reaches one."""
-        thread_id = self.thread_id
-        if thread_id is not None:
-            stop_thread(thread_id)
+        with self._thread_lock:
+            if self._thread_id is not None:
+                self.interrupted = True
+                stop_thread(self._thread_id)
+
+    def enter_thread(self) -> None:
+        """The phase is carried out in this thread from now on, and may be interrupted."""
+        self._thread_id = threading.get_ident()
+
+    def leave_thread(self) -> None:
+        """Nothing is raised in the thread any more, once this has returned. It may itself be what is interrupted, once:
+        then leave again."""
+        with self._thread_lock:
+            self._thread_id = None
+            if self.interrupted:
+                spare_thread(threading.get_ident())
 
     def _percent(self) -> float | None:
         if self.phase != "step":

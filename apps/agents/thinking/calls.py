@@ -117,9 +117,8 @@ class Calls:
             reason = rbac.verdict(self.principal, "graph:read").reason
             return {"error": {"code": "forbidden", "message": f"It needs the permission graph:read. {reason}"}}
 
-        def ask(key: str) -> Said:
+        def ask(_: str) -> Said:
             self.checkpoint()
-            self._reserve_call(key)
             heard: list[CompletionResult] = []
             behalf = OnBehalf(
                 self.view.run_id, gateway_budget(self.view.budget), self._left_s(), self.cancelled, heard.append
@@ -138,7 +137,8 @@ class Calls:
             return Said(value, None, tokens, sum(result.cost.nano_usd for result in heard))
 
         began = time.monotonic()
-        taken = self.tape.answer("graph", {"question": question, "explain": explain, "model": model}, ask)
+        asked = {"question": question, "explain": explain, "model": model}
+        taken = self.tape.answer("graph", asked, ask, reserve=self._reserve_call)
         self.spent.called("graph.explain" if explain else "graph.ask", taken, began)
         if taken.error is not None:
             return {"error": taken.error}
@@ -153,7 +153,6 @@ class Calls:
 
         def ask(key: str) -> Said:
             self.checkpoint()
-            self._reserve_call(key)
             answer = self.doors.invoke(
                 Call(
                     principal=self.principal,
@@ -175,7 +174,8 @@ class Calls:
             return Said(answer.result) if answer.ok else Said(error=dict(answer.error or {}))
 
         began = time.monotonic()
-        taken = self.tape.answer("tool", {"tool": name, "arguments": dict(arguments)}, ask, intent=writes)
+        asked = {"tool": name, "arguments": dict(arguments)}
+        taken = self.tape.answer("tool", asked, ask, intent=writes, reserve=self._reserve_call)
         self.spent.called(name, taken, began)
         return ToolAnswer(taken.error is None, taken.value, taken.error)
 
@@ -221,6 +221,7 @@ class Calls:
         return {"code": error.code, "message": error.detail}
 
     def _reserve_call(self, key: str) -> None:
+        self.checkpoint()
         if self.meter is not None:
             self.meter.wall_left_s()
             self.meter.reserve_call(key)

@@ -6,7 +6,7 @@ where the run would now ask something else.
 
 import difflib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from apps.agents.phases.rights import principal_of
 from apps.agents.sessions.memory import Ask
 from apps.agents.thinking.offering import offered_by_code
 from apps.agents.thinking.ports import build
-from apps.agents.thinking.tape import Said, Taken, request_hash
+from apps.agents.thinking.tape import Taken, request_hash
 from apps.agents.thinking.telling import Say
 from apps.agents.types import Ports, RunView, ToolAnswer
 from apps.graph.asking import OnBehalf
@@ -55,7 +55,9 @@ class ReplayTape:
     _counts: dict[str, int] = field(default_factory=dict)
     _used: int = 0
 
-    def answer(self, kind: str, request: dict[str, Any], ask: Callable[[str], Said], *, intent: bool = False) -> Taken:
+    def answer(
+        self, kind: str, request: dict[str, Any], ask: object, *, intent: bool = False, reserve: object = None
+    ) -> Taken:
         digest = request_hash(self.place, kind, request)
         occurrence = self._counts.get(digest, 0)
         self._counts[digest] = occurrence + 1

@@ -87,13 +87,24 @@ class Taken:
     from_tape: bool
 
 
+def no_reservation(key: str) -> None:
+    """Nothing is taken from any budget."""
+
+
+Ask = Callable[[str], Said]
+Reserve = Callable[[str], None]
+
+
 class Tape(Protocol):
     """Where the ports of one place keep and find answers."""
 
-    def answer(self, kind: str, request: dict[str, Any], ask: Callable[[str], Said], *, intent: bool = False) -> Taken:
+    def answer(
+        self, kind: str, request: dict[str, Any], ask: Ask, *, intent: bool = False, reserve: Reserve = no_reservation
+    ) -> Taken:
         """What is on the tape for the request, else what ``ask(idempotency_key)`` gives, kept before it is returned.
 
-        ``intent``: that it will be asked is written first, with the key, because asking changes something.
+        ``intent``: that it will be asked is written first, with the key, because asking changes something. ``reserve``
+        gets the key before anything is written or asked, and raises what forbids it.
         """
 
 
@@ -130,7 +141,9 @@ class DatabaseTape:
     _known: dict[tuple[str, int], dict[str, Any]] | None = None
     _counts: dict[str, int] = field(default_factory=dict)
 
-    def answer(self, kind: str, request: dict[str, Any], ask: Callable[[str], Said], *, intent: bool = False) -> Taken:
+    def answer(
+        self, kind: str, request: dict[str, Any], ask: Ask, *, intent: bool = False, reserve: Reserve = no_reservation
+    ) -> Taken:
         digest = request_hash(self.place, kind, request)
         occurrence = self._counts.get(digest, 0)
         self._counts[digest] = occurrence + 1
@@ -152,6 +165,7 @@ class DatabaseTape:
             if found is not None and is_open
             else f"{self.run_id}:{self.place.removeprefix('step ')}:{self.attempt}:{number}",
         }
+        reserve(row["key"])
         if intent and not is_open:
             kept = self._keep(row, None)
             if kept["answer"] is not None:  # somebody else was here and is done

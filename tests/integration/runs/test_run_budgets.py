@@ -8,11 +8,13 @@ from uuid import uuid4
 
 import pytest
 
+from apps.agents.models import TapeEntry
 from apps.agents.phases.finalize import partial
+from apps.agents.sessions.services import create_session
 from apps.agents.thinking.budgets import BudgetExhausted, RunMeter
 from apps.agents.thinking.calls import ModelFailed
 from apps.agents.thinking.ports import ports_for
-from apps.agents.types import Budget, Final, Ports, RunView, StepRecord
+from apps.agents.types import Budget, Final, Intent, Ports, RunView, StepRecord
 from apps.graph.seeding.generator import DEFAULT_SEED
 from apps.graph.seeding.sowing import sow
 from apps.identity.principal import Principal
@@ -82,6 +84,22 @@ def test_what_earlier_attempts_called_counts_and_what_the_tape_answers_does_not(
 
     assert (from_tape.ok, second.ok) == (True, True)
     assert [call["from_tape"] for call in resumed.spent().tools] == [True, False]
+
+
+@pytest.mark.requirement("budget:calls")
+def test_a_call_that_changes_something_is_one_of_them_and_its_repeat_is_not(principal: Principal) -> None:
+    session, _ = create_session(principal, fields={})
+    change = Intent("ADMIN", 0.9, "For the test.", "rules")
+    view = make_view(principal, "x", session_id=session.id, intent=change, budget=Budget(tool_calls=1))
+    made = ports_of(view, principal).invoke_tool("agent.note", {"text": "one"}, tainted=False)
+
+    with pytest.raises(BudgetExhausted):
+        ports_of(view, principal, "step 1").invoke_tool("agent.note", {"text": "two"}, tainted=False)
+    with tenant_scope(view.tenant_id):  # as if the worker had died before the answer was kept
+        TapeEntry.objects.filter(run_id=view.run_id).update(answer=None, answered_at=None)
+    repeated = ports_of(view, principal).invoke_tool("agent.note", {"text": "one"}, tainted=False)
+
+    assert (made.ok, repeated.ok, len(tape_of(view))) == (True, True, 1)
 
 
 @pytest.mark.requirement("budget:calls")
@@ -193,15 +211,15 @@ def test_a_tenants_spent_budget_is_a_failure_of_the_model(principal: Principal, 
 
 @pytest.mark.requirement("budget:wall")
 def test_a_run_works_no_longer_than_it_may(principal: Principal) -> None:
-    view = make_view(principal, "x", budget=Budget(wall_s=5.0))
-    meter = RunMeter(view.run_id, view.tenant_id, view.budget, _began=time.monotonic() - 3)
-    late = RunMeter(view.run_id, view.tenant_id, view.budget, _began=time.monotonic() - 6)
+    view = make_view(principal, "x", budget=Budget(wall_s=500.0))
+    meter = RunMeter(view.run_id, view.tenant_id, view.budget, _began=time.monotonic() - 300)
+    late = RunMeter(view.run_id, view.tenant_id, view.budget, _began=time.monotonic() - 501)
 
     left = meter.wall_left_s()
     with pytest.raises(BudgetExhausted) as refused:
         late.wall_left_s()
 
-    assert left is not None and 1.5 < left <= 2.0
+    assert left is not None and 100 < left <= 200
     assert refused.value.extra["budget"] == "wall_s"
     assert RunMeter(view.run_id, view.tenant_id, Budget()).wall_left_s() is None
 
@@ -209,9 +227,9 @@ def test_a_run_works_no_longer_than_it_may(principal: Principal) -> None:
 @pytest.mark.requirement("budget:wall")
 def test_the_time_of_finished_steps_counts_and_ends_calls_in_time(principal: Principal, stub: Stub) -> None:
     provider = make_provider(principal.tenant_id, f"{stub.url}/v1", max_retries=0)
-    make_instance(provider, "slow-first-30", instance_name="slow")
-    view = make_view(principal, "x", model="slow", budget=Budget(wall_s=2.0))
-    done = run_step_of(view, latency_ms=1_500)
+    make_instance(provider, "slow-first-60", instance_name="slow")
+    view = make_view(principal, "x", model="slow", budget=Budget(wall_s=60.5))
+    done = run_step_of(view, latency_ms=60_000)
     began = time.monotonic()
 
     with pytest.raises(ModelFailed) as failed:
@@ -220,7 +238,7 @@ def test_the_time_of_finished_steps_counts_and_ends_calls_in_time(principal: Pri
         ports_of(run_step_of(view, latency_ms=600, index=1), principal).invoke_tool("system.time", {}, tainted=False)
 
     assert failed.value.code == "llm_timeout"
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 20
 
 
 def run_step_of(view: RunView, *, latency_ms: float, index: int = 0) -> RunView:
