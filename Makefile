@@ -15,7 +15,7 @@ help: ## this list
 run: installed ## the whole platform with its servers in .dev/; Ctrl-C stops it
 	@$(BIN)/python -m devkit up --with-parent
 
-tour: installed ## one job through the running platform
+tour: installed ## a job, a model, the graph, a tool, an agent: through the running platform
 	@$(BIN)/python -m devkit tour
 
 down: installed ## stop what `make run` started elsewhere
