@@ -6,6 +6,7 @@ administrator of the platform for the platform's.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from uuid import UUID
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.models import ModelInstance, Provider
 from apps.llm.net.limits import CallLimits
 from apps.llm.providers.base import PullProgress
-from apps.llm.providers.registry import adapter_for
+from apps.llm.providers.registry import adapter_for, new_adapter
 from apps.llm.registry.instances import note_loaded, note_unloaded
 from kernel import engine_db, metrics
 from kernel.connections import give_back
@@ -95,10 +96,10 @@ def pull(provider: Provider, model: str, *, by: Principal, cancelled: Callable[[
         details={"model": model},
         actor_tenant_id=by.own_tenant_id,
     )
-    adapter = adapter_for(config_of(provider))
-    give_back()  # a download takes hours
     try:
-        yield from adapter.pull(model, limits)
+        with closing(new_adapter(config_of(provider))) as adapter:  # of its own: a download may outlive a retired one
+            give_back()  # a download takes hours
+            yield from adapter.pull(model, limits)
     except ProviderFailure as failure:
         if failure.kind == FailureKind.CANCELLED:
             raise

@@ -1,5 +1,6 @@
 """Which adapter speaks which provider's wire, and the adapters of this process: one for each version of a provider."""
 
+import os
 import threading
 import time
 from collections import OrderedDict, deque
@@ -70,3 +71,14 @@ def new_adapter(config: ProviderConfig) -> Adapter:
 def _close_retired() -> None:
     while _retired and time.monotonic() - _retired[0][0] > RETIRED_FOR_S:
         _retired.popleft()[1].close()
+
+
+def _forked() -> None:
+    """A child makes connections of its own: on its parent's, each would read what the other was answered."""
+    global _lock
+    _adapters.clear()
+    _retired.clear()
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)

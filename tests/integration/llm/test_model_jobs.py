@@ -13,8 +13,10 @@ from apps.jobs.ledger import NewEvent
 from apps.jobs.models import Job
 from apps.jobs.services import create_job
 from apps.llm import loading
+from apps.llm.catalogue import config_of
 from apps.llm.loading import ModelNotReady
 from apps.llm.models import ModelInstance, Provider
+from apps.llm.providers.registry import adapter_for
 from apps.tenancy.models import Tenant
 from kernel import engine_db
 from kernel.errors import ConflictError, ForbiddenError, NotFoundError, ValidationError
@@ -78,6 +80,20 @@ def test_a_download_reports_how_far_it_is(server: ModelServer, provider: Provide
     assert result == {"status": "completed", "provider": provider.name, "model": "phi3:mini", "total_bytes": 500}
     assert percents == sorted(percents) and percents[0] == 0 < percents[-1]
     assert server.paths == ["/api/pull"]
+
+
+@pytest.mark.requirement("llm:model-jobs")
+def test_a_download_goes_on_while_its_provider_is_changed(
+    server: ModelServer, provider: Provider, admin: Principal
+) -> None:
+    server.step_s = 0.05
+    steps = loading.pull(provider, "phi3:mini", by=admin, cancelled=lambda: False)
+    first = next(steps)
+    adapter_for(config_of(provider)).close()  # as when it has been retired for long
+
+    *_, last = steps
+
+    assert (first.status, last.status) == ("pulling a1b2", "success")
 
 
 @pytest.mark.requirement("llm:model-jobs")
