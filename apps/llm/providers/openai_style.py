@@ -171,8 +171,12 @@ class _Whole:
 
     def _add(self, fragment: object) -> None:
         function = fragment.get("function") if isinstance(fragment, dict) else None
-        index = fragment.get("index") if isinstance(fragment, dict) else None
-        if not isinstance(fragment, dict) or not isinstance(function, dict) or not isinstance(index, int):
+        if not isinstance(fragment, dict) or not isinstance(function, dict):
+            parts.garbage("A tool call in the stream is none.")
+        index = fragment.get("index")
+        if index is None:  # not every server counts them: what has an id begins a call
+            index = len(self.fragments) if fragment.get("id") else max(self.fragments, default=0)
+        if not isinstance(index, int):
             parts.garbage("A tool call in the stream is none.")
         if index not in self.fragments and len(self.fragments) >= MAX_TOOL_CALLS:
             parts.garbage(f"It calls more than {MAX_TOOL_CALLS} tools at once.")

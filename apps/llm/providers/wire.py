@@ -16,6 +16,7 @@ from apps.llm.net.limits import CallLimits
 from apps.llm.providers.parts import document, garbage
 
 LINE_MAX_BYTES = 1_048_576
+BOM = b"\xef\xbb\xbf"  # which a stream of events may begin with
 DETAIL_CHARS = 300
 DRAIN_S = 0.1
 RETRY_AFTER_MAX_S = 86_400.0
@@ -34,6 +35,7 @@ _BY_STATUS = {
     425: FailureKind.SERVER,
     429: FailureKind.RATE_LIMIT,
 }
+_BY_CODE = {str(status): kind for status, kind in _BY_STATUS.items()}
 
 
 class Wire:
@@ -65,7 +67,7 @@ class Wire:
         if not answer.get("error"):
             return
         said, code = _error_in(answer)
-        kind = FailureKind.GARBAGE
+        kind = _BY_CODE.get(code, FailureKind.GARBAGE)
         if _is_too_long(said, code):
             kind = FailureKind.CONTEXT_LENGTH
         elif "not found" in said or "does not exist" in said:
@@ -147,13 +149,15 @@ def _error_of(body: bytes) -> tuple[str, str]:
 
 
 def _error_in(found: dict[str, Any]) -> tuple[str, str]:
-    """(message, code) of an error: {"error": {message, code}} or {"error": text}."""
+    """(message, code) of an error: {"error": {message, code}} or {"error": text}. Some have a status for a code."""
     error = found.get("error")
     if isinstance(error, str):
         return error, ""
     if not isinstance(error, dict):
         return "", ""
     message, code = error.get("message"), error.get("code")
+    if isinstance(code, int) and code in _BY_STATUS:
+        code = str(code)
     return message if isinstance(message, str) else "", code if isinstance(code, str) else ""
 
 
@@ -165,15 +169,16 @@ def _encoded(body: dict[str, Any] | None) -> bytes | None:
 
 
 def _split(chunks: Generator[bytes, None, None]) -> Generator[bytes, None, None]:
-    held = b""
+    held, mark = b"", BOM
     try:
         for chunk in chunks:
             *whole, held = (held + chunk).split(b"\n")
             if len(held) > LINE_MAX_BYTES:
                 garbage("A line of the stream is too long.")
             for line in whole:
-                yield line.rstrip(b"\r")
+                yield line.removeprefix(mark).rstrip(b"\r")
+                mark = b""
         if held:
-            yield held.rstrip(b"\r")
+            yield held.removeprefix(mark).rstrip(b"\r")
     finally:
         chunks.close()

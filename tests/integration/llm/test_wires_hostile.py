@@ -109,6 +109,46 @@ def test_an_error_with_status_200_is_told_apart_and_holds_no_key(adapter: Adapte
                 assert text[:7] in failed.detail
 
 
+@pytest.mark.parametrize("kind", ["openai"], indirect=True)
+@pytest.mark.requirement("llm:wire-failures")
+def test_an_error_with_status_200_may_name_the_status_that_it_means(adapter: Adapter, stub: Stub) -> None:
+    for code, kind_of in ((429, FailureKind.RATE_LIMIT), ("401", FailureKind.AUTH), (10**400, FailureKind.GARBAGE)):
+        body = json.dumps({"error": {"message": "no", "code": code}}).encode()
+        stub.scripted["scripted"] = Reply(raw=b"data: " + body + b"\n\n")
+        streaming = failure(adapter, call("scripted"), stream=True)
+        stub.scripted["scripted"] = Reply(raw=body)
+
+        assert {streaming.kind, failure(adapter, call("scripted")).kind} == {kind_of}
+
+
+@pytest.mark.parametrize("kind", ["azure", "openai"], indirect=True)
+@pytest.mark.requirement("llm:wire-stream")
+def test_no_mark_comment_or_line_end_costs_a_stream_its_beginning(adapter: Adapter, stub: Stub) -> None:
+    lay(stub, "openai", {"content": "Once "}, {"content": "upon"}, stream=True)
+    body = stub.scripted["scripted"].raw or b""  # type: ignore[union-attr]
+    azures = b'data: {"choices": [], "model": ""}\n\n'
+
+    for raw in (b"\xef\xbb\xbf" + body, b": wait\n\n:\n" + body, azures + body, body.replace(b"\n", b"\r\n")):
+        stub.scripted["scripted"] = Reply(raw=raw)
+
+        assert streamed(adapter, call("scripted"))[0] == ["Once ", "upon"]
+
+
+@pytest.mark.parametrize("kind", ["azure", "openai"], indirect=True)
+@pytest.mark.requirement("llm:wire-tools")
+def test_pieces_of_tool_calls_that_nobody_counts_are_told_apart_by_their_ids(adapter: Adapter, stub: Stub) -> None:
+    pieces = [
+        {"id": "a", "function": {"name": "look", "arguments": '{"q":'}},
+        {"function": {"arguments": ' "x"}'}},
+        {"id": "b", "function": {"name": "look", "arguments": "{}"}},
+    ]
+    model = lay(stub, "openai", *({"tool_calls": [piece]} for piece in pieces), stream=True)
+
+    _, answer = streamed(adapter, call(model, tools=(LOOK,)))
+
+    assert answer.tool_calls == (ToolCall("a", "look", {"q": "x"}), ToolCall("b", "look", {}))
+
+
 @pytest.mark.requirement("llm:wire-cut")
 def test_whatever_goes_wrong_after_the_first_piece_is_an_interruption(adapter: Adapter, kind: str, stub: Stub) -> None:
     for text in ("model not found", "the context window is full", "out of memory"):
