@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from django.conf import settings
 from tests.clients import PATIENCE_S, Api, free_port, is_up, wait_for
 from tests.raw_http import RawConnection, statuses
 
-ARRIVAL_S = 1.5
+ARRIVAL_S, SOON_S = 1.5, 15.0
+assert settings.REQUEST_ARRIVAL_S > SOON_S  # which is how long a server gives them whose setting is not heeded
 CHUNK = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
 
 
@@ -38,7 +40,7 @@ def head(api: Api, *lines: str, method: str = "POST", path: str = "/v1/jobs") ->
 def test_an_announced_length_that_is_too_large_is_refused_before_a_byte_of_it(api: Api, api_url: str) -> None:
     with RawConnection(api_url) as connection:
         connection.send(head(api, f"Content-Length: {10**12}"))
-        answer = connection.read_to_end(limit_s=6)
+        answer = connection.read_to_end()
 
     assert statuses(answer) == [413]
     assert b"application/problem+json" in answer
@@ -57,7 +59,7 @@ def test_a_body_of_undeclared_length_is_cut_off_when_it_is_too_long(api: Api, ap
                 sent += len(CHUNK)
         except OSError:
             pass
-        answer = connection.read_to_end(limit_s=5)
+        answer = connection.read_to_end()
 
     assert sent < 40 * settings.MAX_BODY_BYTES
     assert statuses(answer) in ([413], [])  # the kernel may lose the answer of a socket that is still being written to
@@ -104,13 +106,13 @@ def test_a_body_that_dawdles_is_given_up(api: Api, hasty_url: str) -> None:
 
     with RawConnection(hasty_url) as connection:
         connection.send(head(api, "Content-Length: 1000") + b"{")
-        while time.monotonic() - began < 20 and not connection.read_to_end(limit_s=0.2):
+        while time.monotonic() - began < PATIENCE_S and not connection.read_to_end(limit_s=0.2):
             connection.send(b" ")
-        answer = connection.read_to_end(limit_s=5)
+        answer = connection.read_to_end()
 
     assert statuses(answer) == [408]
     assert b'"code":"request_timeout"' in answer
-    assert ARRIVAL_S <= time.monotonic() - began < ARRIVAL_S + 6
+    assert ARRIVAL_S <= time.monotonic() - began < PATIENCE_S
 
 
 @pytest.mark.requirement("trace:body-seconds")
@@ -119,10 +121,9 @@ def test_a_body_that_dawdles_is_given_up(api: Api, hasty_url: str) -> None:
 def test_headers_that_dawdle_are_given_up(hasty_url: str, sent: bytes) -> None:
     with RawConnection(hasty_url) as connection:
         connection.send(sent)
-        closed_s = connection.closed_after_s(limit_s=8)
+        closed_s = connection.closed_after_s(limit_s=SOON_S)
 
     assert closed_s is not None
-    assert closed_s < ARRIVAL_S + 3
 
 
 @pytest.mark.requirement("trace:body-seconds")
@@ -132,32 +133,22 @@ def test_a_second_request_whose_headers_dawdle_is_given_up_too(hasty_url: str) -
         connection.send(b"GET /v1/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         wait_for(lambda: statuses(connection.read_to_end(0.1)), what="the first answer")
         connection.send(b"GET /v1/health/live HTTP/1.1\r\nHost: 12")
-        closed_s = connection.closed_after_s(limit_s=8)
+        closed_s = connection.closed_after_s(limit_s=SOON_S)
 
     assert closed_s is not None
     assert statuses(connection.received) == [200]
 
 
 @pytest.mark.requirement("security:53")
-def test_many_half_open_connections_leave_others_served(hasty_url: str, api: Api) -> None:
-    there = Api(hasty_url, api.token)
-    held = [RawConnection(hasty_url) for _ in range(300)]
-
-    try:
+def test_many_half_open_connections_leave_others_served_and_end(hasty_url: str, api: Api) -> None:
+    with ExitStack() as attack:
+        held = [attack.enter_context(RawConnection(url)) for url in (hasty_url, api.base_url) for _ in range(300)]
         for connection in held:
             connection.send(b"POST /v1/jobs HTTP/1.1\r\nHo")
-        took = []
-        for _ in range(10):
-            began = time.monotonic()
-            assert there.get("/v1/health/live").status == 200
-            took.append(time.monotonic() - began)
-        closed = wait_for(
-            lambda: all(connection.closed_after_s(0.1) is not None for connection in held),
-            what="all of them being closed",
-        )  # fmt: skip
-    finally:
-        for connection in held:
-            connection.socket.close()
+        served = [api.get("/v1/health/live").status for _ in range(10)]
+        still_held = held[-1].closed_after_s(0.1) is None
+        closed = [connection.closed_after_s(SOON_S) is not None for connection in held[:300]]
 
-    assert closed
-    assert sorted(took)[5] < 0.5
+    assert served == [200] * 10
+    assert still_held  # the patient server, while it served others
+    assert all(closed)

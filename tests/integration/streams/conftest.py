@@ -27,8 +27,8 @@ def start_web(spawn: Callable[..., Any]) -> Callable[..., tuple[Any, str]]:
 
 @pytest.fixture(scope="session")
 def impatient_web(start_web: Callable[..., tuple[Any, str]]) -> tuple[Any, str]:
-    """A server with a heartbeat of 0.3 s that gives clients one second to read."""
-    return start_web(AGENTIC_SSE_HEARTBEAT_S="0.3", AGENTIC_SSE_SEND_TIMEOUT_S="1")
+    """A server with a heartbeat of 0.3 s that gives clients two seconds to read."""
+    return start_web(AGENTIC_SSE_HEARTBEAT_S="0.3", AGENTIC_SSE_SEND_TIMEOUT_S="2")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from apps.identity.principal import Principal
+from apps.jobs.feed import POLL_S
 from tests.by_hand import HandJob
 from tests.clients import Api
 from tests.streams import Stream, ids
@@ -50,17 +51,20 @@ def test_events_arrive_as_they_happen(api: Api, principal: Principal) -> None:
         job.claim()
         started = time.monotonic()
         second = stream.next()
-        job.report("hello")
-        third = stream.next()
+        told = []
+        for number in range(6):
+            job.report(f"hello {number}")
+            told.append(stream.next())
         took_s = time.monotonic() - started
         job.finish()
         rest = stream.rest()
 
-    assert ids([first, second, third, *rest]) == [1, 2, 3, 4, 5]
-    assert (second.data["to"], third.type, third.data) == ("running", "log", {"message": "hello"})
+    assert ids([first, second, *told, *rest]) == list(range(1, 11))
+    assert second.data["to"] == "running"
+    assert [(event.type, event.data) for event in told] == [("log", {"message": f"hello {n}"}) for n in range(6)]
     assert [event.type for event in rest] == ["status", "end"]
     assert rest[-1].data["final"] == "finished"
-    assert took_s < 1.0
+    assert took_s < 4 * POLL_S  # each of six would have to wait for the next poll
 
 
 @pytest.mark.requirement("streams:resume")
@@ -263,12 +267,9 @@ def test_an_idle_stream_says_that_it_lives(impatient: Api, principal: Principal)
 
     with Stream(impatient, job.id) as stream:
         stream.next()
-        began = time.monotonic()
         beats: list[Any] = [stream.next_of_any_kind() for _ in range(3)]
-        took_s = time.monotonic() - began
         job.claim()
         event = stream.next()
 
     assert {beat.type for beat in beats} == {"comment"}
-    assert 0.6 < took_s < 2.5
     assert event.id == 2

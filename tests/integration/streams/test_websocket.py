@@ -200,7 +200,7 @@ def test_a_page_of_our_own_is_welcome(api: Api, principal: Principal) -> None:
 
 @pytest.mark.requirement("streams:expiry")
 def test_a_websocket_ends_with_its_token(api: Api, principal: Principal, tenant: Any) -> None:
-    token = make_token(tenant, sub=principal.sub, ttl_s=2)
+    token = make_token(tenant, sub=principal.sub, ttl_s=3)
 
     with socket(api, HandJob(principal).id, token=token) as connection:
         messages, code = read(connection)
