@@ -16,11 +16,10 @@ from apps.files import disk, selectors
 from apps.files.models import File
 from apps.files.services import Also, begin, too_large
 from apps.identity.principal import Principal
-from apps.jobs.keys import find_key, take_key
-from apps.jobs.models import IdempotencyKey
 from kernel import metrics
 from kernel.connections import give_back
 from kernel.errors import BadRequestError, ConflictError, NotFoundError, ValidationError
+from kernel.idempotency import RequestKey, Taken, find_key, take_key
 from kernel.tenant_context import tenant_scope
 
 ROUTE = "/v1/files"
@@ -37,8 +36,8 @@ class Upload:
     sha256: str = ""
 
 
-class _Taken(Exception):
-    """Another upload with the same key was whole first."""
+class _WasFirst(Exception):
+    """Another upload with the same key was whole before this one."""
 
 
 def receive(
@@ -73,8 +72,9 @@ def receive(
 def receive_once(principal: Principal, upload: Upload, pieces: Iterable[bytes], key: str) -> tuple[File, bool]:
     """As ``receive``, and whether an earlier upload with this key made the file. ConflictError when that was another
     upload, or when its file is gone."""
+    asked = RequestKey(principal.tenant_id, principal.sub, ROUTE, key)
     with tenant_scope(principal.tenant_id):
-        earlier = find_key(principal, ROUTE, key)
+        earlier = find_key(asked)
     if earlier is not None:
         give_back()
         digest = _through(upload, pieces, lambda piece: None)
@@ -83,14 +83,14 @@ def receive_once(principal: Principal, upload: Upload, pieces: Iterable[bytes], 
 
     def take(file_id: UUID, sha256: str) -> None:
         hashes.append(_request_hash(upload, sha256))
-        if not take_key(principal, ROUTE, key, request_hash=hashes[0], resource_id=file_id):
-            raise _Taken
+        if not take_key(asked, request_hash=hashes[0], resource_id=file_id):
+            raise _WasFirst
 
     try:
         made = receive(principal, upload, pieces, also=take)
-    except _Taken:
+    except _WasFirst:
         with tenant_scope(principal.tenant_id):
-            earlier = find_key(principal, ROUTE, key)
+            earlier = find_key(asked)
         if earlier is None:
             raise ConflictError("The Idempotency-Key has just expired. Use a new one.", code=REUSED) from None
         return _of_earlier(principal, earlier, hashes[0]), True
@@ -122,7 +122,7 @@ def _request_hash(upload: Upload, sha256: str) -> str:
     return hashlib.sha256(to_json([upload.name, upload.media_type, sha256])).hexdigest()
 
 
-def _of_earlier(principal: Principal, earlier: IdempotencyKey, request_hash: str) -> File:
+def _of_earlier(principal: Principal, earlier: Taken, request_hash: str) -> File:
     if earlier.request_hash != request_hash:
         metrics.IDEMPOTENCY_CHECKS.labels("mismatch").inc()
         raise ConflictError(

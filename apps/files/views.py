@@ -14,15 +14,13 @@ from rest_framework.request import Request
 
 from apps.files import arriving, disk, receiving, schemas, selectors, services
 from apps.identity.permissions import principal_of
-from apps.jobs.schemas import idempotency_key
-from apps.jobs.views import KEY_HEADER
 from kernel import pagination
 from kernel.connections import give_back
 from kernel.errors import NotFoundError
 from kernel.web import uploads
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified
-from kernel.web.parameters import NO_STORE, refuse_unknown
+from kernel.web.parameters import NO_STORE, idempotency_key, refuse_unknown
 from kernel.web.schema import json_if_changed, json_response
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
@@ -39,7 +37,9 @@ class FileList(ApiView):
         description="The body is the file itself, of any type and up to AGENTIC_FILES_MAX_BYTES. Say its SHA-256, and "
         "what arrives is held against it. The same key with the same name, type and body again: the same file.",
         parameters=[
-            KEY_HEADER,
+            OpenApiParameter(
+                "Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe for 24 h."
+            ),
             OpenApiParameter("name", str, description="What it is called; `upload` by default."),
             OpenApiParameter("sha256", str, description="Of the body, in hex."),
             OpenApiParameter(

@@ -1,6 +1,5 @@
 """The wire shapes of /v1/jobs (SPEC 5; the contract's 2.1, 2.2 and 12.7 as a superset)."""
 
-import re
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -13,8 +12,6 @@ from kernel.clock import iso
 from kernel.errors import BadRequestError
 from kernel.web.etag import strong_etag
 from kernel.web.fields import Lookup, RequestBody
-
-KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 JobStatus = Literal["queued", "running", "finished", "failed", "cancelled"]
 
@@ -155,17 +152,6 @@ class EventPage(BaseModel):
     events: list[EventOut]
     last_event_id: int
     has_more: bool
-
-
-def idempotency_key(header: str | None) -> str | None:
-    """The header's value; BadRequestError when it is there and is not 1 to 255 printable ASCII characters."""
-    if header is None:
-        return None
-    if not KEY_PATTERN.fullmatch(header):
-        raise BadRequestError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.", code="invalid_idempotency_key"
-        )
-    return header
 
 
 def job_etag(job: Job, withheld: str | None) -> str:

@@ -15,7 +15,6 @@ from pydantic_core import to_json
 from apps.identity.principal import Principal
 from apps.jobs import mirror, selectors
 from apps.jobs.admission import CHECKS, admit, check_payload
-from apps.jobs.keys import find_key
 from apps.jobs.ledger import ISO_NOW
 from apps.jobs.oversight import record_act
 from apps.jobs.quota import JOBS, claim_room, quota_of
@@ -25,6 +24,7 @@ from kernel import metrics
 from kernel.clock import iso
 from kernel.errors import ConflictError, ForbiddenError, ValidationError
 from kernel.failpoints import failpoint
+from kernel.idempotency import RequestKey, find_key
 from kernel.request_context import current
 from kernel.tenant_context import prepared_cursor, tenant_scope
 
@@ -123,7 +123,7 @@ def create_job(
     request_hash = hashlib.sha256(json.dumps([type_name, payload, priority], sort_keys=True).encode()).hexdigest()
     if idempotency_key and type_name in CHECKS:  # what was accepted is not asked about, or counted, again
         with tenant_scope(principal.tenant_id):
-            if find_key(principal, CREATE_ROUTE, idempotency_key) is not None:
+            if find_key(RequestKey(principal.tenant_id, principal.sub, CREATE_ROUTE, idempotency_key)) is not None:
                 return _replay(principal, idempotency_key, request_hash)
     admit(principal, JOB_TYPES[type_name], payload)
     context = current()

@@ -17,7 +17,7 @@ from apps.jobs.types import JOB_TYPES
 from kernel import pagination
 from kernel.errors import BadRequestError
 from kernel.web.api import ApiView
-from kernel.web.parameters import refuse_unknown
+from kernel.web.parameters import idempotency_key, refuse_unknown
 from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(
@@ -108,7 +108,7 @@ class JobList(ApiView):
         parameters=[KEY_HEADER],
     )
     def post(self, request: Request) -> HttpResponse:
-        key = schemas.idempotency_key(request.headers.get("Idempotency-Key"))
+        key = idempotency_key(request.headers.get("Idempotency-Key"))
         body = parse_body(schemas.JobCreate, request.data)
         accepted = services.create_job(
             principal_of(request),

@@ -1,6 +1,5 @@
 """The wire shapes of model instances, and the bodies of requests to /v1/models (contract 2, Models)."""
 
-import re
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from kernel.web.etag import strong_etag
 from kernel.web.fields import FreeText, Identifier, Lookup, Name, RequestBody, SmallObject
 
 NANO_PER_TOKEN = 1_000  # billionths of a US dollar per token, in one US dollar per million tokens
-KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 Scope = Literal["tenant", "global"]
 UsdPerMtok = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 NOT_NULL = ("enabled", "context_window", "max_output_tokens", "supports_tools")
@@ -224,15 +222,6 @@ class InstancePage(BaseModel):
     total: int
     etag: str
     next_page_token: str | None
-
-
-def idempotency_key(header: str | None) -> str | None:
-    """The header's value; BadRequestError when it is there and is not 1 to 255 printable ASCII characters."""
-    if header is not None and not KEY_PATTERN.fullmatch(header):
-        raise BadRequestError(
-            "Idempotency-Key must be 1 to 255 printable ASCII characters.", code="invalid_idempotency_key"
-        )
-    return header
 
 
 def parse_id(raw: str, what: str) -> UUID:

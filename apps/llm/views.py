@@ -18,7 +18,7 @@ from kernel.errors import ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
 from kernel.web.etag import not_modified, strong_etag
-from kernel.web.parameters import NO_STORE, flag, refuse_unknown, version_meant, whole_number
+from kernel.web.parameters import NO_STORE, flag, idempotency_key, refuse_unknown, version_meant, whole_number
 from kernel.web.schema import json_if_changed, json_response, parse_body
 
 FILTERS = frozenset({"tenant_id", "provider_id", "loaded", "enabled", "page_size", "page_token"})
@@ -85,7 +85,7 @@ class InstanceList(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         refuse_unknown(request)
-        key = schemas.idempotency_key(request.headers.get("Idempotency-Key"))
+        key = idempotency_key(request.headers.get("Idempotency-Key"))
         principal, body = principal_of(request), parse_body(schemas.InstanceCreate, request.data)
         made = instances.create_instance(
             tenant_id=owner_of(principal, scope=body.scope, tenant_id=body.tenant_id),

@@ -9,7 +9,6 @@ from mcp.server.context import ServerRequestContext
 from mcp_types import INVALID_PARAMS, CallToolRequestParams
 from pydantic_core import from_json, to_json
 
-from apps.jobs.schemas import idempotency_key
 from apps.mcp import names, visits, wire
 from apps.mcp.in_hand import Hand, in_hand
 from apps.mcp.progress import ProgressLine
@@ -18,6 +17,7 @@ from apps.tools.calls import Call, Outcome
 from apps.tools.context import nobody
 from kernel.errors import PlatformError
 from kernel.request_context import current
+from kernel.web.parameters import idempotency_key
 
 Context = ServerRequestContext[Any, Any]
 

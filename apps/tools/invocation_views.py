@@ -6,7 +6,6 @@ from rest_framework.request import Request
 
 from apps.identity.permissions import principal_of
 from apps.identity.principal import ADMIN_SCOPE, Principal
-from apps.jobs.schemas import idempotency_key
 from apps.tools import schemas, selectors
 from apps.tools.answers import answer
 from apps.tools.batch import made_in_order
@@ -21,7 +20,7 @@ from kernel.errors import ForbiddenError
 from kernel.request_context import current
 from kernel.web.api import ApiView
 from kernel.web.etag import strong_etag
-from kernel.web.parameters import NO_STORE, moment, refuse_unknown
+from kernel.web.parameters import NO_STORE, idempotency_key, moment, refuse_unknown
 from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(

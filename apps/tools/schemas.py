@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 
-from apps.jobs.schemas import KEY_PATTERN
 from kernel.web.fields import Lookup, RequestBody
+from kernel.web.parameters import KEY_PATTERN
 
 BATCH_MAX = 20
 Mode = Literal["auto", "sync", "async"]

@@ -24,7 +24,6 @@ from apps.agents.sessions.services import request_hash
 from apps.agents.states import CANCELLED, RUN_TERMINAL
 from apps.audit import trail
 from apps.identity.principal import Principal
-from apps.jobs.keys import take_key
 from apps.jobs.quota import RUNS, claim_room, quota_of
 from apps.jobs.selectors import idempotency_record
 from apps.jobs.services import create_job
@@ -32,6 +31,7 @@ from kernel import metrics
 from kernel.clock import now
 from kernel.errors import ConflictError, ValidationError
 from kernel.failpoints import failpoint
+from kernel.idempotency import RequestKey, take_key
 from kernel.request_context import RequestContext, current
 from kernel.tenant_context import tenant_scope
 
@@ -72,7 +72,9 @@ def create_run(
 
     def insert(of_job: UUID | None) -> None:
         if idempotency_key is not None and not take_key(
-            principal, CREATE_ROUTE, idempotency_key, request_hash=digest, resource_id=new_id
+            RequestKey(principal.tenant_id, principal.sub, CREATE_ROUTE, idempotency_key),
+            request_hash=digest,
+            resource_id=new_id,
         ):
             raise _Replayed
         if quota is not None:

@@ -18,13 +18,12 @@ from apps.agents.sessions import selectors
 from apps.agents.states import RUN_STATUSES
 from apps.identity.permissions import principal_of
 from apps.jobs.event_pages import page_asked, page_response
-from apps.jobs.schemas import idempotency_key
 from kernel import pagination
 from kernel.errors import BadRequestError, ForbiddenError, ValidationError
 from kernel.payloads import unstorable
 from kernel.request_context import current
 from kernel.web.api import ApiView
-from kernel.web.parameters import NO_STORE, flag, moment, refuse_unknown
+from kernel.web.parameters import NO_STORE, flag, idempotency_key, moment, refuse_unknown
 from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter(

@@ -11,12 +11,12 @@ from apps.agents.sessions import schemas, selectors, services
 from apps.agents.sessions.cache import as_document
 from apps.agents.states import SESSION_STATUSES
 from apps.identity.permissions import principal_of
-from apps.jobs.schemas import idempotency_key, parse_event_id
+from apps.jobs.schemas import parse_event_id
 from kernel import pagination
 from kernel.errors import BadRequestError, ValidationError
 from kernel.payloads import unstorable
 from kernel.web.api import ApiView
-from kernel.web.parameters import NO_STORE, refuse_unknown, version_meant
+from kernel.web.parameters import NO_STORE, idempotency_key, refuse_unknown, version_meant
 from kernel.web.schema import json_if_changed, json_response, parse_body
 
 KEY_HEADER = OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="Makes a repeat safe.")

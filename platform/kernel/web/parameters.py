@@ -1,5 +1,6 @@
 """What views read out of a request's address and headers. A parameter that does nothing is refused."""
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -8,6 +9,7 @@ from rest_framework.request import Request
 from kernel.errors import BadRequestError, PreconditionFailedError
 
 NO_STORE = {"Cache-Control": "no-store"}
+KEY_PATTERN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,253}[\x21-\x7e])?")
 
 
 def refuse_unknown(request: Request, allowed: Collection[str] = ()) -> None:
@@ -18,6 +20,15 @@ def refuse_unknown(request: Request, allowed: Collection[str] = ()) -> None:
             f"Unknown parameter {unknown[0][:50]!r}. Use {', '.join(sorted(allowed)) or 'none'}.",
             code="unknown_parameter",
         )
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """The header's value; BadRequestError when it is there and is not 1 to 255 printable ASCII characters."""
+    if header is not None and not KEY_PATTERN.fullmatch(header):
+        raise BadRequestError(
+            "Idempotency-Key must be 1 to 255 printable ASCII characters.", code="invalid_idempotency_key"
+        )
+    return header
 
 
 def flag(request: Request, name: str) -> bool | None:
