@@ -86,7 +86,7 @@ class Course:
         price = pricing.price_of(instance)
         room = min(instance.max_output_tokens, max(1, instance.context_window - tokens_in))
         most = min(request.max_tokens or room, room)
-        turns = 1 if request.response_schema is None else 2  # a repair is held for as well
+        turns = 1 if request.response_schema is None or progress.streaming else 2  # a repair is held for as well
         tries_before, began_ms = len(progress.attempts), progress.elapsed_ms()
         try:
             hold = budgets.reserve(

@@ -130,7 +130,7 @@ class Tries:
             else:
                 answer = adapter.complete(call)
             outcome = circuits.SUCCESS
-            self.bill.add(answer.usage or self._counted(messages, answer))
+            self.bill.add(self._used(messages, answer))
             progress.note(self.instance, began_ms, None)
             return answer
         except BaseException as error:
@@ -175,11 +175,19 @@ class Tries:
                 yield piece
         raise ProviderFailure(FailureKind.INTERRUPTED, "The stream ended without its answer.")
 
-    def _counted(self, messages: tuple[Message, ...], answer: ProviderAnswer) -> Usage:
-        """Usage of an answer whose provider did not count."""
+    def _used(self, messages: tuple[Message, ...], answer: ProviderAnswer) -> Usage:
+        """What the answer took. What its provider did not count, or counted as nothing although there is something, is
+        guessed: else a server that counts nothing would be free of every budget."""
+        told = answer.usage or Usage()
+        if told.input_tokens and (told.output_tokens or not (answer.text or answer.tool_calls)):
+            return told
         said = answer.text + "".join(f"{call.name}{call.arguments}" for call in answer.tool_calls)
-        tools = self.progress.request.tools
-        return Usage(tokens.estimate(messages, tools), tokens.of_text(said), is_estimated=True)
+        return Usage(
+            told.input_tokens or tokens.estimate(messages, self.progress.request.tools),
+            told.output_tokens or tokens.of_text(said),
+            told.cached_input_tokens,
+            is_estimated=True,
+        )
 
     def _pause(self, seconds: float) -> None:
         until, cancelled = time.monotonic() + seconds, self.progress.request.cancelled

@@ -1,5 +1,6 @@
 """The gateway over real HTTP, PostgreSQL and Redis: who answers, what it costs, what happens when somebody fails."""
 
+import json
 import time
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from apps.llm.failures import FailureKind
 from apps.llm.models import LlmCall, ModelInstance, Provider
 from apps.llm.types import Message, RunBudget, ToolSpec
 from devkit.llm_stub import Stub
+from devkit.llm_stub_model import Reply
 from kernel.errors import ConflictError, NotFoundError, ValidationError
 from kernel.tenant_context import tenant_scope
 from tests.clients import wait_for
@@ -53,6 +55,23 @@ def booked(tenant_id: UUID) -> list[LlmCall]:
 
 def kinds(error: errors.CompletionError) -> list[FailureKind | None]:
     return [attempt.failure for attempt in error.attempts]
+
+
+@pytest.mark.parametrize("told", [None, {"prompt_tokens": 0, "completion_tokens": 0}, {"prompt_tokens": 9.0}])
+@pytest.mark.requirement("llm:gateway-answer")
+def test_what_a_provider_does_not_count_is_guessed_and_paid_for(
+    home: Provider, tenant_id: UUID, stub: Stub, told: dict[str, Any] | None
+) -> None:
+    answer = {"choices": [{"message": {"content": "some words"}, "finish_reason": "stop"}], "usage": told}
+    stub.scripted["uncounted"] = Reply(raw=json.dumps(answer).encode())
+    make_instance(home, "uncounted", instance_name="m", input_nano_usd=1000, output_nano_usd=1000)
+
+    result = gateway.complete(make_request(tenant_id, model="m"))
+    (row,) = booked(tenant_id)
+
+    assert result.usage.is_estimated
+    assert min(row.input_tokens, row.output_tokens) > 0
+    assert row.nano_usd == 1000 * result.usage.total_tokens
 
 
 @pytest.mark.requirement("llm:gateway-answer")
@@ -304,6 +323,19 @@ def test_an_answer_that_does_not_fit_is_repaired_once(home: Provider, tenant_id:
     assert (misfit.value.http_status, misfit.value.code, misfit.value.retryable) == (422, "llm_answer_misfit", False)
     with pytest.raises(ValidationError):
         gateway.complete(make_request(tenant_id, model="mends", response_schema={"type": "nonsense"}))
+
+
+@pytest.mark.requirement("llm:structured")
+def test_a_stream_that_does_not_fit_is_an_error_and_held_no_repair(home: Provider, tenant_id: UUID) -> None:
+    make_instance(home, "say:never", instance_name="never")
+    asked = make_request(tenant_id, model="never", response_schema={"type": "object"}, max_tokens=100, fallbacks=())
+
+    with pytest.raises(errors.AnswerMisfit) as misfit, gateway.stream(asked) as stream:
+        list(stream)
+    (row,) = booked(tenant_id)
+
+    assert misfit.value.partial == "never"
+    assert (row.outcome, row.held_output_tokens, row.output_tokens > 0) == ("schema", 100, True)
 
 
 @pytest.mark.parametrize(
