@@ -46,10 +46,11 @@ class Findings:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """One file. ``section``: the only one that it holds, in CSV."""
+    """One file, and what people call it. ``section``: the only one that it holds, in CSV."""
 
     path: Path
-    section: Section | None
+    name: str
+    section: Section | None = None
 
 
 def import_graph(
@@ -61,14 +62,16 @@ def import_graph(
     progress_file: Path | None = None,
     findings: Findings | None = None,
     dry_run: bool = False,
+    name: str = "",
 ) -> Loaded:
     """Import everything of ``source``. Called again after it was interrupted, it goes on at the last whole batch.
 
     ``progress_file`` stands beside the source unless it is said where. ``report(done, total)``: bytes. The numbers
     returned are of this call alone. TransferRefusedError names file and line. ``dry_run``: everything is read and held
-    against the schema, and nothing is written; whether a relationship's ends are there is not looked at.
+    against the schema, and nothing is written; whether a relationship's ends are there is not looked at. ``name``: what
+    whoever sent the file calls it, where that is not its name on disk.
     """
-    sources = _sources(source, format_)
+    sources = _sources(source, format_, name or source.name)
     saved_in = progress_file or progress.path_beside(source)
     with progress.alone(saved_in):
         loaded = _Import(tenant_id, sources, format_, report, saved_in, findings, dry_run).run()
@@ -188,7 +191,7 @@ class _Import:
         """Remember what is wrong, or stop there."""
         if self.findings is None or isinstance(error, UntrustedError):
             _refuse(source, line, error)
-        self.findings.bad.append({"file": source.path.name, "line": line, "reason": str(error)[:300]})
+        self.findings.bad.append({"file": source.name, "line": line, "reason": str(error)[:300]})
         if len(self.findings.bad) > self.findings.most:
             raise TransferRefusedError(
                 f"More than {self.findings.most} lines are bad. The last one is line {line}: {error}.",
@@ -229,17 +232,16 @@ _END: Any = object()
 
 
 def _refuse(source: _Source, line: int, error: RecordError) -> NoReturn:
-    name = source.path.name
-    raise TransferRefusedError(f"{name}, line {line}: {error}.", file=name, line=line) from error
+    raise TransferRefusedError(f"{source.name}, line {line}: {error}.", file=source.name, line=line) from error
 
 
-def _sources(source: Path, format_: Format) -> list[_Source]:
+def _sources(source: Path, format_: Format, name: str) -> list[_Source]:
     if not source.exists() or source.is_dir() != format_.is_directory:
         raise TransferRefusedError(f"{source.name} is not {'a directory' if format_.is_directory else 'a file'}.")
     if not format_.is_directory:
-        return [_Source(source, None)]
+        return [_Source(source, name)]
     known = {format_.file_name(section): section for section in SECTIONS}
     strange = sorted(file.name for file in source.iterdir() if file.suffix == ".csv" and file.name not in known)
     if strange:
         raise TransferRefusedError(f"{strange[0]} is no file of the graph: they are called {', '.join(known)}.")
-    return [_Source(source / name, section) for name, section in known.items() if (source / name).is_file()]
+    return [_Source(source / name, name, section) for name, section in known.items() if (source / name).is_file()]

@@ -61,10 +61,22 @@ def target_of(label: str | None, type_: str | None, columns: Mapping[str, str | 
         if label not in LABEL_NAMES:
             raise TransferRefusedError(f"There is no label {section_word(label)}: {', '.join(sorted(LABEL_NAMES))}.")
         found = label_named(label)
-        return Target(label, True, columns, {one.name: one for one in found.properties}, found.key)
+        return _mapped(Target(label, True, columns, {one.name: one for one in found.properties}, found.key))
     if type_ not in TYPE_NAMES:
         raise TransferRefusedError(f"There is no type {section_word(str(type_))}: {', '.join(sorted(TYPE_NAMES))}.")
-    return Target(type_, False, columns, {one.name: one for one in relationship_named(type_).properties})
+    return _mapped(Target(type_, False, columns, {one.name: one for one in relationship_named(type_).properties}))
+
+
+def _mapped(target: Target) -> Target:
+    """TransferRefusedError where a column is mapped to what the target does not have."""
+    fields = [TENANT, *target.known, *(() if target.is_node else (START, END))]
+    for column, name in target.columns.items():
+        if name is not None and name not in fields:
+            raise TransferRefusedError(
+                f"The column {section_word(column)} is mapped to {section_word(name)}, and {target.name} has only "
+                f"{', '.join(fields[1:])}."
+            )
+    return target
 
 
 class _Table(Format):

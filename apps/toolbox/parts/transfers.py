@@ -4,6 +4,7 @@ Every step is found again by the call's idempotency key: what a worker that died
 """
 
 import shutil
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -135,9 +136,9 @@ def import_file(context: ToolContext, wanted: Import) -> ImportOut:
                 progress_file=scratch.path / "progress",
                 findings=findings,
                 dry_run=wanted.dry_run,
+                name=file.name,
             )
     loaded = findings.loaded
-    bad = [BadLine(**{**one, "file": file.name if one["file"] == path.name else one["file"]}) for one in findings.bad]
     return ImportOut(
         file_id=str(file.id),
         dry_run=wanted.dry_run,
@@ -147,7 +148,7 @@ def import_file(context: ToolContext, wanted: Import) -> ImportOut:
         relationships_created=loaded.relationships_created,
         relationships_changed=loaded.relationships_changed,
         unchanged=loaded.unchanged,
-        bad_lines=bad,
+        bad_lines=[BadLine(**one) for one in findings.bad],
     )
 
 
@@ -243,7 +244,14 @@ def _source(context: ToolContext, wanted: Import, path: Path, scratch: Scratch) 
             raise ToolFailed(
                 "columns belong to a table: name its label or rel_type, too.", code="mapping_without_label"
             )
-        return (_unpacked(context, path, scratch) if wanted.format == "csv" else path), FORMATS[wanted.format]
+        if wanted.format != "csv":
+            return path, FORMATS[wanted.format]
+        if not zipfile.is_zipfile(path):
+            raise zips.ZipRefusedError(
+                "csv without a label is a zip of the graph's own CSV files, and this file is none. If it is one table, "
+                "name its label or rel_type."
+            )
+        return _unpacked(context, path, scratch), FORMATS["csv"]
     target = target_of(wanted.label, wanted.rel_type, wanted.columns or {})
     if wanted.format == "jsonl":
         return path, JsonTable(target)

@@ -146,20 +146,22 @@ def test_what_is_not_asked_rightly_is_refused(engineer: Principal, arguments: di
 
 
 @pytest.mark.parametrize(
-    ("content", "arguments", "code"),
-    [(GENES, {"format": "csv", "label": "Secret"}, "graph_transfer_refused"),
-     ("id,colour\nx,red\n", {"format": "csv", "label": "Gene"}, "graph_transfer_refused"),
-     (GENES, {"format": "csv"}, "zip_refused"),
-     (GENES, {"format": "jsonl", "columns": {"a": "b"}}, "mapping_without_label"),
-     ("MATCH (n) DETACH DELETE n;\n", {"format": "cypher", "max_bad_lines": 0}, "graph_transfer_refused")],
-    ids=["label", "column", "no-zip", "mapping", "statement"],
+    ("content", "arguments", "code", "said"),
+    [(GENES, {"format": "csv", "label": "Secret"}, "graph_transfer_refused", "no label 'Secret'"),
+     ("id,colour\nx,red\n", {"format": "csv", "label": "Gene"}, "graph_transfer_refused", "table.csv, line 1: "),
+     (GENES, {"format": "csv", "label": "Gene", "columns": {"a": "b"}}, "graph_transfer_refused", "Gene has only id, "),
+     (GENES, {"format": "csv"}, "zip_refused", "name its label"),
+     (GENES, {"format": "jsonl", "columns": {"a": "b"}}, "mapping_without_label", "name its label"),
+     ("MATCH (n) DETACH DELETE n;\n", {"format": "cypher", "max_bad_lines": 0}, "graph_transfer_refused", "line 1")],
+    ids=["label", "column", "mapped-to-nothing", "no-zip", "mapping", "statement"],
 )  # fmt: skip
 def test_a_file_that_is_not_what_it_should_be_says_why(
-    engineer: Principal, content: str, arguments: dict[str, Any], code: str
+    engineer: Principal, content: str, arguments: dict[str, Any], code: str, said: str
 ) -> None:
     error = failed(engineer, "etl.import", {"file_id": sent(engineer, content), **arguments})
 
     assert error["code"] == code
+    assert said in error["message"]
 
 
 @pytest.mark.requirement("security:136")
