@@ -192,7 +192,7 @@ class Platform:
     @staticmethod
     def _kill_server(process: ManagedProcess) -> None:
         process.kill()
-        wait_for(lambda: process.exit_code() is not None, limit_s=10, what=f"{process.name} dying")
+        wait_for(lambda: process.exit_code() is not None, what=f"{process.name} dying")
 
     # -- looking, behind the platform's back
     def query(self, sql: str, values: Any = None) -> list[tuple[Any, ...]]:

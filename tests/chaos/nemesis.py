@@ -188,6 +188,6 @@ def mixed(
         nemesis.strike()
         pause(nemesis.random.uniform(0.3, 2 * pause_s))
     nemesis.thaw(all_of_them=True)
-    wait_for(lambda: all(node.is_running() for node in run.platform.nodes), limit_s=10, what="all nodes running")
+    wait_for(lambda: all(node.is_running() for node in run.platform.nodes), what="all nodes running")
     run.platform.wait_ready(*run.platform.nodes)
     return nemesis

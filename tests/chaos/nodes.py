@@ -69,7 +69,7 @@ class Node:
             popen = self._popen
             self.signal(signal.SIGKILL)
         if popen is not None:
-            popen.wait(10)
+            popen.wait(60)
             self.is_running()
 
     def freeze(self) -> None:
@@ -84,7 +84,7 @@ class Node:
             if self.is_running():
                 os.kill(self.pid, signal.SIGTERM)
 
-    def retire(self, limit_s: float = 30.0) -> None:
+    def retire(self, limit_s: float = 60.0) -> None:
         """Out of service for good: a warm shutdown, and a kill after the limit."""
         self.supervised = False
         self.thaw()

@@ -15,7 +15,7 @@ from tests.chaos.history import History
 from tests.chaos.load import RETRY_S, Caller, Load
 from tests.chaos.nodes import Node
 from tests.chaos.run_checker import RunSnapshot
-from tests.clients import wait_for
+from tests.clients import PATIENCE_S, wait_for
 from tests.factories import make_token
 
 SHOWN = 12
@@ -100,7 +100,7 @@ class RunScenario:
             node = max(self.platform.workers, key=lambda node: len(self.in_hand(node)))
             return node if self.in_hand(node) else None
 
-        return wait_for(busiest, limit_s=15, what="a worker having runs in hand")
+        return wait_for(busiest, what="a worker having runs in hand")
 
     def seconds_to_go_on(self, fault_at_s: float, among: list[str]) -> list[float]:
         """For each of these runs: from the fault to the beginning of the step that it interrupted, elsewhere."""
@@ -146,7 +146,7 @@ class RunScenario:
         """Violations, without waiting first."""
         return run_checker.check(self.history.records, self.snapshot())
 
-    def assert_sound(self, limit_s: float = 60.0) -> RunSnapshot:
+    def assert_sound(self, limit_s: float = 2 * PATIENCE_S) -> RunSnapshot:
         """Callers done, runs ended, the queue empty, no violation."""
         self.load.finish(limit_s)
         wait_for(

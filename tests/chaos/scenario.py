@@ -12,7 +12,7 @@ from tests.chaos.cluster import Platform
 from tests.chaos.history import History
 from tests.chaos.load import Caller, Load
 from tests.chaos.nodes import Node
-from tests.clients import Api, wait_for
+from tests.clients import PATIENCE_S, Api, wait_for
 from tests.factories import make_token
 
 SUBMIT_THREADS = 8
@@ -71,7 +71,7 @@ class Scenario:
         self.history.add("fault", "ok", name=name, **facts)
         return time.time()
 
-    def wait_running(self, count: int, limit_s: float = 20.0) -> None:
+    def wait_running(self, count: int, limit_s: float = PATIENCE_S) -> None:
         """Until ``count`` of this tenant's jobs are running."""
         wait_for(
             lambda: self.platform.status_counts(self.tenant.id).get("running", 0) >= count,
@@ -96,7 +96,7 @@ class Scenario:
             node = max(self.platform.workers, key=lambda node: len(self.running_on(node)))
             return node if self.running_on(node) else None
 
-        found = wait_for(busiest, limit_s=10, what="a worker having jobs in hand")
+        found = wait_for(busiest, what="a worker having jobs in hand")
         assert found is not None
         return found
 
@@ -119,11 +119,6 @@ class Scenario:
         sql = "SELECT count(*) FROM jobs WHERE tenant_id = %s AND completed_at > to_timestamp(%s)"
         return int(self.platform.query(sql, [self.tenant.id, at_s])[0][0])
 
-    def seconds_to_start(self, ids: Iterable[str]) -> list[float]:
-        """From the row's commit to its first start, sorted."""
-        sql = "SELECT queue_latency_ms / 1000.0 FROM jobs WHERE id = ANY(%s::uuid[]) ORDER BY 1"
-        return [float(row[0]) for row in self.platform.query(sql, [list(ids)])]
-
     def starts(self) -> dict[str, list[tuple[float, str, int]]]:
         """Job id -> (wall-clock second, worker, attempt) of each start."""
         found: dict[str, list[tuple[float, str, int]]] = {}
@@ -142,7 +137,7 @@ class Scenario:
             if before[0] <= fault_at_s < after[0]
         )
 
-    def assert_sound(self, limit_s: float = 40.0) -> Snapshot:
+    def assert_sound(self, limit_s: float = 2 * PATIENCE_S) -> Snapshot:
         """Callers done, jobs ended, no violation, no file left open."""
         self.load.finish(limit_s)
         after = verdict.assert_sound(self.platform, self.history, self.tenant.id, limit_s)

@@ -38,12 +38,12 @@ def test_without_fencing_a_thawed_worker_doubles_effects_and_ends_what_is_not_it
     frozen = run.busy_worker()
     frozen.freeze()
     mine = run.running_on(frozen)
-    wait_for(lambda: not run.running_on(frozen), limit_s=10, what="its leases being taken away")
-    wait_for(lambda: set(mine) & run.running_ids(), limit_s=10, what="another attempt running")
+    wait_for(lambda: not run.running_on(frozen), what="its leases being taken away")
+    wait_for(lambda: set(mine) & run.running_ids(), what="another attempt running")
     frozen.thaw()
-    wait_for(run.is_at_rest, limit_s=20, what="all jobs ending")
+    wait_for(run.is_at_rest, what="all jobs ending")
 
-    wait_for(lambda: "effects_happened_once" in rules(run), limit_s=10, what="the checker seeing doubled effects")
+    wait_for(lambda: "effects_happened_once" in rules(run), what="the checker seeing doubled effects")
     assert "attempts_only_grow" in rules(run)
 
 

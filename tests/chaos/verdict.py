@@ -93,6 +93,5 @@ def assert_no_files_leaked(platform: Platform) -> None:
         limit = platform.files_at_start.get(node.pid, node.open_files()) + MORE_FILES_ALLOWED
         wait_for(
             partial(_holds_at_most, node, limit),
-            limit_s=10,
             what=f"{node.name} holding at most {limit} files (it has {node.open_files()})",
         )
