@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 
 T = TypeVar("T")
-PATIENCE_S = 60.0  # for what surely comes: only a test that fails waits so long, so it is more than any machine needs
+PATIENCE_S = 90.0  # for what surely comes: only a test that fails waits so long, so it is more than any machine needs
 
 
 def free_port() -> int:

@@ -76,6 +76,7 @@ def _prepare() -> None:
             "AGENTIC_EXPORTS_DIR": str(home / "exports"),
             "AGENTIC_FILES_DIR": str(home / "files"),
         }
+        _be_patient(variables["AGENTIC_DATABASE_ADMIN_URL"])
     variables.pop("AGENTIC_DATABASE_ADMIN_URL", None)
     os.environ.update(variables, DJANGO_SETTINGS_MODULE="config.settings", AGENTIC_LOG_FORMAT="console")
     os.environ["PYTHONPATH"] = os.pathsep.join((str(ROOT / "platform"), str(ROOT)))
@@ -85,6 +86,17 @@ def _prepare() -> None:
     if "servers" in _state:
         prepare = [sys.executable, str(ROOT / "manage.py"), "prepare"]
         subprocess.run(prepare, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def _be_patient(admin_url: str) -> None:
+    """What PostgreSQL ends after seconds (deploy/postgres/roles.sql) would else be a transaction of a machine that had
+    no time for it. That the platform's roles have those limits is tested on a server of its own."""
+    import psycopg
+
+    with psycopg.connect(admin_url, autocommit=True) as superuser:
+        for role in ("cineca_app", "cineca_engine", "cineca_issuer"):
+            for limit in ("idle_in_transaction_session_timeout = '60s'", "statement_timeout = '60s'"):
+                superuser.execute(f"ALTER ROLE {role} SET {limit}")
 
 
 def _give_connections_back() -> None:

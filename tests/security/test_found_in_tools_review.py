@@ -209,7 +209,8 @@ def test_lines_without_a_row_are_looked_up_from_too(
     outcome = call(engineer, name, given, cancelled=cancelled)
 
     assert outcome.error is not None
-    assert (outcome.error["code"], len(asked)) == ("tool_cancelled", 21)
+    assert outcome.error["code"] == "tool_cancelled"
+    assert 21 <= len(asked) < 40  # of a hundred; whoever watches the call asks too
 
 
 def test_what_an_import_unpacks_counts_and_goes_when_it_fails(

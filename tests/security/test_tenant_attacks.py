@@ -208,7 +208,7 @@ def test_ten_thousand_interleaved_units_of_work_over_two_connections_leak_nothin
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=240,
         check=False,
     )
 

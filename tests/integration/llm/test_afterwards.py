@@ -197,6 +197,6 @@ def nobody_gets_in(superuser: psycopg.Connection[Any]) -> Iterator[None]:
 def run_caller(tenant_id: UUID, how_many: int, end: str) -> list[int]:
     """Tokens of each answer that the process got before it ended."""
     arguments = [sys.executable, str(SCRIPT), str(tenant_id), str(how_many), end]
-    done = subprocess.run(arguments, stdout=subprocess.PIPE, check=False, timeout=60)
+    done = subprocess.run(arguments, stdout=subprocess.PIPE, check=False, timeout=240)
     assert done.returncode == {"exit": 3, "kill": -9}.get(end, 0)
     return [json.loads(line)["tokens"] for line in done.stdout.splitlines()]

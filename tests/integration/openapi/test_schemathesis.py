@@ -121,7 +121,7 @@ def test_every_operation_keeps_its_word(
             for name in case.path_parameters or {}:
                 if known.get(name) and data.draw(st.booleans()):
                     case.path_parameters[name] = data.draw(st.sampled_from(known[name]))
-            case.call_and_validate(headers=headers, checks=CHECKS, timeout=20)
+            case.call_and_validate(headers=headers, checks=CHECKS, timeout=60)
             called.add(case.operation.label)
 
         with suppress(Unsatisfiable):  # where nothing is asked for nothing can be wrong

@@ -25,7 +25,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 
     def started(work: Callable[[], Any]) -> Any:
         try:
-            start.wait(10)
+            start.wait(60)
             return work()
         finally:
             give_back()

@@ -168,7 +168,7 @@ def test_threads_that_parse_first_at_once_load_the_grammar_once_and_agree() -> N
     together = threading.Barrier(8)
 
     def read(number: int) -> list[str]:
-        together.wait(timeout=30)
+        together.wait(timeout=240)
         return [repr(parse(entry.text)) for entry in ACCEPTED[number::8]]
 
     with ThreadPoolExecutor(8) as pool:
