@@ -21,6 +21,7 @@ from apps.agents.runs import sweep as run_sweep
 from apps.agents.runs.ledger import Connection
 from apps.agents.runs.records import Row
 from kernel import engine_db, metrics
+from kernel.connections import give_back
 from kernel.redis_client import client
 from workers.runs.core import RunEngine
 from workers.runs.course import perform
@@ -138,3 +139,4 @@ class RunSweeper(threading.Thread):
         finally:
             self._walking.discard(run_id)
             structlog.contextvars.clear_contextvars()
+            give_back()  # as Celery does after a task: the pool is smaller than the walkers are many

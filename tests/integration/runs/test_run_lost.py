@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from django.db import connections
 
 from apps.agents.runs import dispatch
 from apps.agents.runs import sweep as run_sweep
@@ -15,7 +16,7 @@ from kernel.redis_client import client
 from tests.clients import wait_for
 from tests.integration.runs import carrying
 from tests.integration.runs.carrying import advance, make_run
-from workers.runs.sweeper import run_of
+from workers.runs.sweeper import RunSweeper, run_of
 
 
 def by_hand(admin_url: str, sql: str, *values: Any) -> None:
@@ -118,6 +119,15 @@ def test_the_sweeper_knows_whom_a_message_is_about():
     assert run_of(dispatch.message(run_id).decode()) == run_id
     assert run_of(json.dumps({"headers": {"argsrepr": f"('{run_id}', 3)"}})) == run_id
     assert [run_of(junk) for junk in ("{}", "junk", "[" * 100_000, '{"headers": {"argsrepr": "()"}}')] == [None] * 4
+
+
+def test_whoever_carries_a_run_without_redis_gives_its_connections_back(principal, engine):
+    run = make_run(principal, steps=1)
+
+    RunSweeper(engine)._walk(run.id, "classify", 0)
+
+    assert [held.alias for held in connections.all(initialized_only=True) if held.connection is not None] == []
+    assert carrying.row(run).status == "succeeded"
 
 
 @pytest.mark.requirement("runs:lost-tasks")
