@@ -6,6 +6,7 @@ from typing import Any
 import jsonschema_rs
 from pydantic_core import from_json, to_json
 
+from apps.llm.providers.parts import storable
 from apps.llm.types import Message
 
 SHOWN_FAULTS = 5
@@ -29,7 +30,7 @@ def check_schema(schema: dict[str, Any]) -> None:
 def read(text: str, schema: dict[str, Any]) -> Any:
     """The value that the text holds, alone or within a fence of Markdown. Misfit otherwise."""
     try:
-        value = from_json(_unfenced(text), allow_inf_nan=False)
+        value, _ = storable(from_json(_unfenced(text), allow_inf_nan=False))
     except ValueError as error:
         raise Misfit(f"It is not JSON: {error}") from error
     faults = [

@@ -1,9 +1,10 @@
 """The parts of an answer, none believed before it was looked at."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from apps.llm.failures import FailureKind, ProviderFailure
 from apps.llm.types import MAX_TOOL_CALLS, FinishReason, ToolCall, ToolSpec, Usage
@@ -99,12 +100,20 @@ def call_of(call: object, number: int) -> ToolCall:
         arguments = document(arguments) if arguments.strip() else {}
     if not isinstance(arguments, dict):
         garbage("The arguments of a tool call are no object.")
-    encoded = to_json(arguments)
-    if len(encoded) > ARGUMENTS_MAX_BYTES:
+    try:
+        arguments, size_bytes = storable(arguments)
+    except ValueError:
+        garbage("The arguments of a tool call hold a number that is too large.")
+    if size_bytes > ARGUMENTS_MAX_BYTES:
         garbage(f"The arguments of a tool call exceed {ARGUMENTS_MAX_BYTES} bytes.")
-    if b"\\u0000" in encoded:
-        arguments = _without_nul(arguments)
     return ToolCall(name_of(call.get("id"), f"call_{number}"), text_of(name), arguments)
+
+
+def storable(value: Any) -> tuple[Any, int]:
+    """The value as every database can hold it, without NUL, and its size as JSON in bytes. ValueError for a number that
+    is none: 1e999 is JSON, and infinite once it is read."""
+    encoded = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return _without_nul(value) if "\\u0000" in encoded else value, len(encoded.encode())
 
 
 def tools_out(tools: Sequence[ToolSpec]) -> list[dict[str, Any]]:

@@ -46,6 +46,7 @@ def lay(stub: Stub, kind: str, *messages: dict[str, Any], stream: bool, **more: 
         {"tool_calls": [{"index": 0, "function": {"name": "n" * 256, "arguments": "{}"}}]},
         {"tool_calls": [{"index": 0, "function": {"name": "look", "arguments": 7}}]},
         {"tool_calls": [{"index": 0, "function": {"name": "look", "arguments": '{"q": NaN}'}}]},
+        {"tool_calls": [{"index": 0, "function": {"name": "look", "arguments": '{"q": 1e999}'}}]},
         {"content": 42},
         {"content": ["a", "b"]},
     ],

@@ -27,6 +27,11 @@ def test_a_value_is_read_alone_or_out_of_a_fence(text: str) -> None:
     assert structured.read(text, SCHEMA) == {"category": "GRAPH", "confidence": 0.5}
 
 
+@pytest.mark.requirement("llm:structured")
+def test_no_nul_is_in_a_value_for_no_database_can_hold_it() -> None:
+    assert structured.read('{"a": ["x\\u0000y"], "b\\u0000": "\\\\u0000"}', {}) == {"a": ["xy"], "b": "\\u0000"}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -35,6 +40,7 @@ def test_a_value_is_read_alone_or_out_of_a_fence(text: str) -> None:
         ('{"category": "OTHER"}', "category"),
         ('{"confidence": 0.5}', "category"),
         ('{"category": "CHAT", "confidence": NaN}', "not JSON"),
+        ('{"category": "CHAT", "confidence": -1e999}', "not JSON"),
         ('{"category": "CHAT", "more": 1}', "more"),
         ("[]", "the whole"),
     ],
