@@ -134,10 +134,10 @@ def test_a_client_that_gives_up_stops_the_tool(url_here: str, token: str, princi
     RUNNING.clear()
 
     async def give_up(talking: Client) -> None:
-        with anyio.move_on_after(5) as scope:
+        with anyio.move_on_after(PATIENCE_S) as scope:
             async with anyio.create_task_group() as group:
                 group.start_soon(talking.call_tool, "mcpprobe.waits", {})
-                await asyncio.to_thread(RUNNING.wait, 5)
+                await asyncio.to_thread(RUNNING.wait, PATIENCE_S)
                 group.cancel_scope.cancel()
         assert not scope.cancelled_caught
 
@@ -151,7 +151,7 @@ def test_a_connection_that_closes_stops_the_tool(url_here: str, token: str, prin
     call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "mcpprobe.waits", "arguments": {}}}
 
     with (
-        httpx2.Client(headers=_headers(token)) as http,
+        httpx2.Client(headers=_headers(token), timeout=PATIENCE_S) as http,
         http.stream("POST", f"{url_here}/mcp", json=call) as response,
     ):
         assert response.status_code == 200
@@ -233,7 +233,7 @@ def test_a_slow_tool_does_not_hold_up_the_event_loop(url_here: str, token: str, 
     call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"name": "mcpprobe.waits", "arguments": {}}}
 
     with (
-        httpx2.Client(headers=_headers(token)) as http,
+        httpx2.Client(headers=_headers(token), timeout=PATIENCE_S) as http,
         http.stream("POST", f"{url_here}/mcp", json=call),
     ):
         assert RUNNING.wait(PATIENCE_S)
@@ -242,7 +242,7 @@ def test_a_slow_tool_does_not_hold_up_the_event_loop(url_here: str, token: str, 
         took_s = time.monotonic() - began
 
     assert answers == [200] * 5
-    assert took_s < 2
+    assert took_s < 20  # the tool holds on for a minute
 
 
 _ACCEPT = "application/json, text/event-stream"

@@ -151,7 +151,7 @@ def test_answers_carry_no_personal_data_as_they_come_and_when_they_are_whole(
 # -- stops
 @pytest.mark.requirement("thinking:failures")
 def test_a_cancelled_run_leaves_a_slow_model_at_once(principal: Principal, stub: Stub) -> None:
-    view = make_view(principal, "x", model=add_model(principal, stub, "slow-first-20"))
+    view = make_view(principal, "x", model=add_model(principal, stub, "slow-first-60"))
     stop = threading.Event()
 
     def checkpoint() -> None:
@@ -165,7 +165,7 @@ def test_a_cancelled_run_leaves_a_slow_model_at_once(principal: Principal, stub:
     with pytest.raises(Stopped):
         ports.complete(HELLO, purpose="chat")
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert tape_of(view) == []
 
 
@@ -238,12 +238,13 @@ def test_a_run_without_any_model_at_hand_answers_from_the_graph_and_says_it_is_d
     assert finalize(driven.view, spent).text == driven.final.text
 
 
-LONG = "MATCH (a:Task)-[*1..4]-(b) RETURN count(b) AS n"  # five seconds, which is all that a query has
+LONG = "MATCH (a:Task)-[*1..4]-(b) RETURN count(b) AS n"  # longer than a query may take
 
 
 @pytest.mark.requirement("thinking:failures")
 @pytest.mark.parametrize("door", ["graph", "tool"])
-def test_a_cancelled_run_ends_its_query_on_the_server(principal: Principal, door: str) -> None:
+def test_a_cancelled_run_ends_its_query_on_the_server(principal: Principal, settings: Any, door: str) -> None:
+    settings.GRAPH_TIMEOUT_S = 60.0
     sow(principal.tenant_id, users=40, seed=DEFAULT_SEED)
     view, stop = make_view(principal, "x"), threading.Event()
 
@@ -258,5 +259,5 @@ def test_a_cancelled_run_ends_its_query_on_the_server(principal: Principal, door
     with pytest.raises(Stopped):
         ports.ask_graph(LONG) if door == "graph" else ports.invoke_tool("graph.query", {"cypher": LONG}, tainted=False)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert tape_of(view) == []
