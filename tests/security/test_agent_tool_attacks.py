@@ -20,6 +20,7 @@ from apps.identity import present
 from apps.identity.models import User
 from apps.identity.principal import Principal
 from apps.identity.rbac import scopes_of
+from apps.jobs.models import Job
 from apps.tools import approvals, pipeline, registry, syncing
 from apps.tools.calls import Call
 from apps.tools.context import ToolContext
@@ -452,6 +453,25 @@ def test_ten_megabytes_of_a_tool_reach_neither_tape_nor_model_and_no_call_takes_
     assert large["error"]["code"] == "output_too_large"
     assert len(puppet.prompts()) < 20_000
     assert pipeline.limit_s(Call(principal, "probe.slow", {}, "agent"), slow) == 120.0
+
+
+@pytest.mark.requirement("security:110")
+def test_agents_cannot_call_each_other_for_no_tool_starts_a_run_or_a_job(
+    tenant: Any, stub: Stub, engine: RunEngine
+) -> None:
+    admin = make_principal(tenant, "admin")
+    names = ("tool.invoke", "tools.invoke", "tools.batch", "agent.run", "agent.start", "agent.invoke", "agents.run",
+             "agent-runs", "jobs.create", "runs.resume", "session.run", "mcp.call")  # fmt: skip
+    again = {"prompt": "Hello, other agent", "agent": "general", "tool": "agent.run", "type": "agent.run",
+             "arguments": {}, "payload": {"prompt": "Hello"}, "text": "Hello"}  # fmt: skip
+    puppet = Puppet(stub, [calls(*((name, again) for name in names)), says("Nobody else is there.")])
+
+    run = carried(admin, puppet, engine, "Hello there", tools=[*names, "probe.reads"])
+
+    assert [one["error"]["code"] for one in calls_in(run)] == ["tool_not_allowed"] * len(names)
+    assert not set(names) & {name for spec in DECLARED.values() for name in (spec.name, *spec.aliases)}
+    with tenant_scope(tenant.id):
+        assert (AgentRun.objects.count(), Job.objects.count()) == (1, 0)
 
 
 # -- 112: what models write
