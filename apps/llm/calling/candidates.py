@@ -14,9 +14,8 @@ def candidates_for(request: CompletionRequest, tokens_in: int) -> tuple[Instance
     NotFoundError for an unknown model and where there is no default, ConflictError for one that is disabled and
     nobody stands in, ValidationError where none can do what is asked.
     """
-    catalogue = catalogue_of(request.tenant_id)
-    primary = _primary(request, catalogue)
-    named = request.fallbacks
+    primary = _default(request) if request.model is None else _found(catalogue_of(request.tenant_id), request.model)
+    catalogue, named = catalogue_of(request.tenant_id), request.fallbacks
     others = _stand_ins(catalogue) if named is None else [_found(catalogue, name) for name in named]
     needs = fallback.Needs(tokens=tokens_in, tools=bool(request.tools) and request.tool_choice != "none")
     order = fallback.order(primary, others, needs, keep_order=named is not None)
@@ -35,17 +34,14 @@ def _stand_ins(catalogue: Catalogue) -> list[InstanceConfig]:
     return [instance for instance in catalogue.usable() if instance.provider.type != "demo"]
 
 
-def _primary(request: CompletionRequest, catalogue: Catalogue) -> InstanceConfig:
-    if request.model is not None:
-        return _found(catalogue, request.model)
-    default = defaults.default_instance(request.tenant_id, request.user_sub)
-    found = catalogue.by_id.get(default[0]) if default is not None else None
+def _default(request: CompletionRequest) -> InstanceConfig:
+    found = defaults.resolve(request.tenant_id, request.user_sub)
     if found is None:
         raise NotFoundError(
             "There is no default model. Name one, or set a default with PATCH /v1/models/defaults.",
             code="no_default_model",
         )
-    return found
+    return found[0]
 
 
 def _found(catalogue: Catalogue, name: str) -> InstanceConfig:

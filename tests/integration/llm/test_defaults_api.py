@@ -1,7 +1,9 @@
 """/v1/models/defaults: whose model answers where none is named."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,7 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from apps.identity.principal import Principal
-from apps.llm import catalogue, defaults
+from apps.llm import catalogue, defaults, gateway
 from apps.llm.models import ModelDefault
 from apps.tenancy.models import Tenant
 from apps.tenancy.services import change_tenant
@@ -17,6 +19,7 @@ from kernel import engine_db, signed_cache
 from kernel.redis_keys import MODEL_DEFAULTS
 from tests.clients import Api, wait_for
 from tests.factories import make_model
+from tests.llm_factories import make_request
 
 PATH = "/v1/models/defaults"
 
@@ -193,6 +196,20 @@ def test_a_change_elsewhere_is_seen_by_a_process_that_had_cached_the_old(
     assert after == (other.id, "user")
     assert isinstance(held, dict)
     assert UUID(held["instance_id"]) == other.id
+
+
+@pytest.mark.requirement("llm:defaults-cached")
+def test_a_call_finds_a_default_that_another_process_made_after_this_one_had_looked_at_the_models(
+    api: Api, principal: Principal, model: Callable[..., Any]
+) -> None:
+    seen = catalogue.catalogue_of(principal.tenant_id)
+    made = model()[1]
+    api.patch(PATH, chat(made))
+    catalogue._known[principal.tenant_id] = replace(seen, loaded_at=time.monotonic())
+
+    answer = gateway.complete(make_request(principal.tenant_id, user_sub=principal.sub))
+
+    assert answer.instance_id == made.id
 
 
 @pytest.mark.requirement("llm:defaults-cached")
