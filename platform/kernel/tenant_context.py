@@ -56,7 +56,7 @@ def tenant_statement(tenant_id: UUID, statement: LiteralString, values: Mapping[
 @contextmanager
 def _statements_connection() -> Iterator[psycopg.Connection[Any]]:
     """The thread's connection, or else one of the pool's, without what Django does to make it the thread's."""
-    wrapper = connections["default"]
+    wrapper: Any = connections["default"]
     if wrapper.in_atomic_block or _current.get() is not None:
         raise RuntimeError("a statement of its own cannot be run inside a transaction")
     if wrapper.connection is not None:

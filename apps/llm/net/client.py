@@ -37,9 +37,10 @@ class ProviderClient:
         except ValueError as error:  # a row that was changed behind our back: checked_url lets no such address in
             raise ProviderFailure(FailureKind.UNSUPPORTED, "Its address is not a URL.") from error
         named = b"[%b]" % self._host if b":" in self._host else self._host
-        own_port = self._port not in (None, PORTS.get(parts.scheme))
+        if self._port is not None and self._port != PORTS.get(parts.scheme):
+            named = b"%b:%d" % (named, self._port)
         self._headers = [
-            (b"Host", b"%b:%d" % (named, self._port) if own_port else named),
+            (b"Host", named),
             (b"Accept", b"*/*"),
             (b"Accept-Encoding", b"identity"),
             (b"User-Agent", b"cineca-agentic-platform"),
