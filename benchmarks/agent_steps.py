@@ -107,7 +107,7 @@ class Ours:
             while done.goes_on:
                 if done.phase == "step" and done.index == 0:
                     began = time.perf_counter()
-                done = perform(engine, run.id, done.phase, done.index)
+                done = perform(engine, run.id, done.phase, done.index, may_keep=engine.has_room)
                 if done.phase == "finalize":
                     took_s = (time.perf_counter() - began) / STEPS
         engine.connections.close()

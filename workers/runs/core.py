@@ -30,17 +30,22 @@ from workers.runs.hold import Hold
 log = structlog.get_logger("worker.runs")
 TRIES_PAUSE_S = (0.05, 0.2, 0.5)
 MOVE_LIMIT_S = 30.0  # how long a finished phase waits for PostgreSQL before it is left to others
+# What a move changes of its run's row.
+KEPT = ("phase", "next_index", "token", "last_seq", "intent_json", "todos_json", "metrics_json", "warnings_json",
+        "used_fallback", "cancel_requested_at")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of a task. ``goes_on``: its run has a next one. ``replanned``: and it is not what the chain holds."""
+    """What became of a task. ``goes_on``: its run has a next one. ``replanned``: and it is not what the chain holds.
+    ``kept``: its claim is made already, by this thread."""
 
     goes_on: bool
     phase: str = ""
     index: int = 0
     todos: int = 0
     replanned: bool = False
+    kept: bool = False
 
 
 NOTHING = Done(goes_on=False)
@@ -67,19 +72,33 @@ class RunEngine:
             return list(self._holds.values())
 
     def take(self, run_id: UUID, phase: str, index: int) -> Hold | None:
-        """Claim the run for this phase and step; None when it is not due, or PostgreSQL cannot be asked."""
+        """Claim the run for this phase and step, if this thread did not keep it for that; None when it is not due, or
+        PostgreSQL cannot be asked."""
         with self._lock:
-            if self.stopping or run_id in self._holds or run_id in self._claiming:
+            hold = self._holds.get(run_id)
+            if hold is not None and hold.kept_by == threading.get_ident() and hold.is_at(phase, index):
+                hold.kept_by = None
+            elif self.stopping or hold is not None or run_id in self._claiming:
                 return None
-            self._claiming.add(run_id)
+            else:
+                self._claiming.add(run_id)
+        hold = hold or self._claimed(run_id, phase, index)
+        if hold is None:
+            return None
+        if hold.row["cancel_requested_at"] is not None:  # it was asked while a task had it that was done too soon
+            hold.stop("cancelled")
+        if self.stopping:  # since it was kept
+            hold.stop("shutdown")
+        failpoint(f"after_claim_{phase}")
+        return hold
+
+    def _claimed(self, run_id: UUID, phase: str, index: int) -> Hold | None:
         try:
             claimed = self._claim(run_id, phase, index)
             if claimed is None:
                 return None
             row, claimed_at = claimed
             hold = Hold(row, claimed_at)
-            if row["cancel_requested_at"] is not None:  # it was asked while a task had it that was done too soon
-                hold.stop("cancelled")
             with self._lock:
                 self._holds[run_id] = hold
         finally:
@@ -90,7 +109,6 @@ class RunEngine:
             self.show([_told_by_claim(row)])
             if row["was"] == "queued" and row["attempt"] == 1 and row["crashes"] == 0 and row["tries"] == 0:
                 metrics.RUN_QUEUE_LATENCY.observe(row["age_s"])
-        failpoint(f"after_claim_{phase}")
         return hold
 
     def where(self, run_id: UUID) -> Done:
@@ -108,7 +126,8 @@ class RunEngine:
     def let_go(self, hold: Hold) -> None:
         """The task is over, whatever became of it."""
         with self._idle:
-            self._holds.pop(hold.run_id, None)
+            if self._holds.get(hold.run_id) is hold:  # else it is kept
+                del self._holds[hold.run_id]
             metrics.RUNS_IN_HAND.set(len(self._holds))
             if not self._holds:
                 self._idle.notify_all()
@@ -151,14 +170,20 @@ class RunEngine:
             log.warning("run_claim_unsettled", run_id=str(run_id), error=str(error).strip()[:200])
 
     # -- what becomes of a hold
-    def move(self, hold: Hold, change: dict[str, Any]) -> bool:
+    def has_room(self) -> bool:
+        """Whether a task that is done may keep its run: nobody waits for its thread, and the process is not leaving."""
+        return not self.stopping and len(self._holds) < settings.RUN_CONCURRENCY
+
+    def move(self, hold: Hold, change: dict[str, Any], *, keep: bool = False) -> bool:
         """Commit what the phase did, with what it has told; False when the run is not ours any more.
 
-        ``change``: fields of a Move. psycopg.DataError for what cannot be stored.
+        ``change``: fields of a Move. ``keep``: this thread goes on with the run, and has its next place claimed by the
+        same statement; ``is_kept`` says whether it has. psycopg.DataError for what cannot be stored.
         """
         failpoint(f"before_commit_{hold.phase}")
         with hold.writing:
-            change = {"phase": hold.phase, "next_index": hold.index, **change}
+            keep_s = settings.LEASE_S if keep and change.get("status") is None else None
+            change = {"phase": hold.phase, "next_index": hold.index, "keep_s": keep_s, **change}
             move = Move(hold.run_id, hold.token, events=hold.unsent(), seen_seq=hold.seen_seq, **change)
             moved = self._commit(hold, move)
         failpoint(f"after_commit_{hold.phase}")
@@ -169,7 +194,33 @@ class RunEngine:
         self.show(moved.told)
         if move.status is not None:
             self._has_ended(hold, move, moved)
+        elif keep_s is not None and moved.kept is None:  # the answer was lost: what it said is not known
+            self.give_back_token(hold.run_id, hold.token + 1, reason="given_back")
         return True
+
+    def is_kept(self, run_id: UUID) -> bool:
+        """Whether this thread goes on with the run."""
+        with self._lock:
+            hold = self._holds.get(run_id)
+            return hold is not None and hold.kept_by == threading.get_ident()
+
+    def give_back_kept(self) -> None:
+        """What this thread has kept and did not go on with."""
+        for hold in self.holds():
+            if hold.kept_by == threading.get_ident():
+                self.give_back(hold, reason="given_back")
+                self.let_go(hold)
+
+    def _keep(self, hold: Hold, kept: Row, asked_at: float) -> None:
+        """The next hold in the place of this one: what it would claim is this one's row, with what has changed."""
+        steps = [row for row in hold.row["steps"] if row["attempt"] == hold.attempt]
+        steps += [kept["step"]] if kept["step"] is not None else []
+        changed = {name: kept[name] for name in KEPT} | {"steps": steps + (kept["earlier"] or [])}
+        fresh = {"was": RUNNING, "crashes": 0, "tries": 0, "left_s": hold.deadline - asked_at}
+        following = Hold(hold.row | changed | fresh, asked_at)
+        following.kept_by = threading.get_ident()
+        with self._lock:
+            self._holds[hold.run_id] = following
 
     def _has_ended(self, hold: Hold, move: Move, moved: Moved) -> None:
         if moved.released:
@@ -187,9 +238,12 @@ class RunEngine:
         while True:
             try:
                 with self.connections.take() as connection:
+                    asked_at = time.monotonic()
                     moved = self._write(connection, hold, move)
                     if moved is None and unsure and self._came_through(connection, move):
                         return Moved([])  # the streams' poll finds what it told
+                    if moved is not None and moved.kept is not None:
+                        self._keep(hold, moved.kept, asked_at)
                     return moved
             except (psycopg.DataError, psycopg.IntegrityError):
                 raise
@@ -211,7 +265,7 @@ class RunEngine:
     def _came_through(self, connection: run_ledger.Connection, move: Move) -> bool:
         """Whether a move whose answer was lost was committed: only the token's holder can have moved the run on."""
         where = run_ledger.whereabouts(connection, move.run_id)
-        if where is None or where["token"] != move.token:
+        if where is None or where["token"] != move.token + (move.keep_s is not None):
             return False
         if move.status is not None:
             return bool(where["status"] == move.status)

@@ -28,6 +28,7 @@ from apps.agents.types import Ports, RunView, StepRecord, Todo
 from apps.identity.present import rights_now
 from apps.identity.principal import Principal
 from apps.identity.rbac import require
+from apps.tools.context import never
 from kernel import metrics
 from kernel.clock import now
 from workers.runs import errors
@@ -52,8 +53,11 @@ class Work:
         return (time.monotonic() - self.began) * 1000
 
 
-def perform(engine: RunEngine, run_id: UUID, phase: str, index: int) -> Done:
-    """Do what the run's row says is next, if that is this. Nothing happens when somebody else has it, or had it."""
+def perform(engine: RunEngine, run_id: UUID, phase: str, index: int, *, may_keep: Callable[[], bool] = never) -> Done:
+    """Do what the run's row says is next, if that is this. Nothing happens when somebody else has it, or had it.
+
+    ``may_keep``: asked before the commit, whether this thread goes on with what comes then (``Done.kept``).
+    """
     hold = engine.take(run_id, phase, index)
     if hold is None:
         return NOTHING
@@ -62,11 +66,11 @@ def perform(engine: RunEngine, run_id: UUID, phase: str, index: int) -> Done:
         change = errors.run_phase(engine, hold, lambda: _carry_out(hold))
         if change is None:
             return NOTHING
-        if not errors.commit(engine, hold, change) or change.get("status") is not None:
+        if not errors.commit(engine, hold, change, keep=may_keep()) or change.get("status") is not None:
             return NOTHING
         replanned = phase == PLANNING or len(change.get("todos") or ()) > len(hold.row["todos_json"])
         todos = len(change.get("todos") or hold.row["todos_json"])
-        return Done(True, change["phase"], change["next_index"], todos, replanned)
+        return Done(True, change["phase"], change["next_index"], todos, replanned, engine.is_kept(run_id))
     finally:
         engine.let_go(hold)
 

@@ -87,10 +87,10 @@ def _stopped_run(engine: RunEngine, hold: Hold) -> Change | None:
     return None
 
 
-def commit(engine: RunEngine, hold: Hold, change: Change) -> bool:
+def commit(engine: RunEngine, hold: Hold, change: Change, *, keep: bool = False) -> bool:
     """Commit what a phase did; a run whose result PostgreSQL cannot hold fails. False: it is not ours any more."""
     try:
-        return engine.move(hold, change)
+        return engine.move(hold, change, keep=keep)
     except (psycopg.DataError, psycopg.IntegrityError) as error:
         log.error("run_result_refused", run_id=str(hold.run_id), place=hold.place, error=str(error).strip()[:500])
         engine.move(hold, ends.failed(hold, "result_not_storable", "What a phase of the run found cannot be stored."))

@@ -41,6 +41,7 @@ class Hold:
         self._thread_id: int | None = None
         self._thread_lock = threading.Lock()
         self.kept(claimed_at)
+        self.kept_by: int | None = None  # the thread that goes on with it, until it does
         self.writing = threading.Lock()  # of whoever is sending what this hold has to tell
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -53,6 +54,10 @@ class Hold:
     def place(self) -> str:
         """classify, plan, step 3, finalize."""
         return f"step {self.index}" if self.phase == "step" else self.phase
+
+    def is_at(self, phase: str, index: int) -> bool:
+        """Whether a task for this phase, or this step, is about it."""
+        return self.phase == phase and (phase != "step" or self.index == index)
 
     @property
     def seen_seq(self) -> int:

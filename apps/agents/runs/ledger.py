@@ -13,12 +13,14 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from apps.agents.runs.closing import END
 from apps.agents.runs.records import Move, Moved, NewEvent, Row, step_values
 from apps.agents.states import DONE
 from apps.jobs.ledger import ISO_NOW
 from kernel.jsonb import json_text
 
 Connection = psycopg.Connection[Any]
+TOLD = ("run_id", "seq_id", "event_type", "event_json", "created_at")  # of an event, as run_mirror takes it
 
 # Of the steps, those of this attempt, and what earlier attempts made of the step that comes next.
 CLAIM = f"""
@@ -63,24 +65,24 @@ def claim(
         return cursor.execute(CLAIM, values).fetchone()
 
 
-MOVE = f"""
-WITH held AS MATERIALIZED (
-    SELECT id, last_seq AS had, status AS was FROM agent_runs
-    WHERE id = %(id)s AND status = ANY(%(from)s) AND CASE WHEN %(unheld)s THEN lease_until IS NULL
-        ELSE (token = %(token)s::bigint AND lease_until IS NOT NULL) OR NOT %(fencing)s END FOR UPDATE
-), moved AS (
+# A worker that goes on with the run keeps it: then the next place's claim is in the same statement. ``hinted_at`` is in
+# an index: where it is left alone, the row's new version stays on its page. Events that are stored already stay so.
+MOVE = """
+WITH moved AS (
     UPDATE agent_runs SET phase = COALESCE(%(phase)s::text, phase),
-        next_index = COALESCE(%(index)s::int, next_index), crashes = 0, tries = 0, lease_owner = NULL,
-        lease_until = NULL, hinted_at = clock_timestamp(), updated_at = clock_timestamp(),
+        next_index = COALESCE(%(index)s::int, next_index), crashes = 0, tries = 0,
+        token = token + %(keep)s::int, lease_owner = CASE WHEN %(keep)s THEN lease_owner END,
+        lease_until = CASE WHEN %(keep)s THEN clock_timestamp() + make_interval(secs => %(lease_s)s) END,
+        hinted_at = CASE WHEN %(keep)s THEN hinted_at ELSE clock_timestamp() END, updated_at = clock_timestamp(),
         intent_json = COALESCE(%(intent)s::jsonb, intent_json), todos_json = COALESCE(%(todos)s::jsonb, todos_json),
         metrics_json = COALESCE(%(metrics)s::jsonb, metrics_json),
         warnings_json = COALESCE(%(warnings)s::jsonb, warnings_json),
-        used_fallback = used_fallback OR %(used_fallback)s::bool,
-        last_seq = GREATEST(held.had, %(seen_seq)s::bigint) + CASE WHEN %(status)s::text IS NULL THEN 0 ELSE 2 END,
-        status = COALESCE(%(status)s::text, status), output_json = COALESCE(%(output)s::jsonb, output_json),
-        error_json = %(error)s::jsonb, refused = %(refused)s::bool, degraded = degraded OR %(degraded)s::bool,
-        finished_at = CASE WHEN %(status)s::text IS NOT NULL THEN clock_timestamp() END
-    FROM held WHERE agent_runs.id = held.id RETURNING agent_runs.*, held.had, held.was
+        used_fallback = used_fallback OR %(used_fallback)s, error_json = NULL,
+        last_seq = GREATEST(last_seq, %(seen_seq)s::bigint)
+    WHERE id = %(id)s AND status = 'running'
+        AND ((token = %(token)s::bigint AND lease_until IS NOT NULL) OR NOT %(fencing)s)
+    RETURNING id, tenant_id, attempt, token, phase, next_index, last_seq, intent_json, todos_json, metrics_json,
+        warnings_json, used_fallback, cancel_requested_at
 ), stepped AS (
     INSERT INTO steps (id, tenant_id, run_id, index, attempt, action, status, input, output, error, input_hash,
         reused_from, tokens, cost_nano_usd, latency_ms, started_at, finished_at)
@@ -88,41 +90,35 @@ WITH held AS MATERIALIZED (
         %(step_input)s::jsonb, %(step_output)s::jsonb, %(step_error)s::jsonb, %(input_hash)s::text,
         %(reused_from)s::uuid, %(tokens)s::bigint, %(cost)s::bigint, %(latency_ms)s::float8,
         %(step_began)s::timestamptz, %(step_ended)s::timestamptz
-    FROM moved WHERE %(step_id)s::uuid IS NOT NULL
+    FROM moved WHERE %(step_id)s::uuid IS NOT NULL RETURNING *
 ), told AS (
     INSERT INTO run_events (run_id, seq_id, tenant_id, event_type, event_json, created_at)
     SELECT moved.id, line.seq_id, moved.tenant_id, line.event_type, line.data::jsonb, clock_timestamp()
-    FROM moved JOIN unnest(%(seqs)s::bigint[], %(types)s::text[], %(data)s::text[]) AS line(seq_id, event_type, data)
-        ON line.seq_id > moved.had
-    UNION ALL
-    SELECT moved.id, line.seq_id, moved.tenant_id, line.event_type, line.data, clock_timestamp()
-    FROM moved CROSS JOIN LATERAL (VALUES
-        (last_seq - 1, 'status', jsonb_build_object('run_id', id, 'from', was, 'to', status, 'status', status,
-            'attempt', attempt, 'timestamp', {ISO_NOW})
-            || CASE WHEN error_json IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object('error', error_json) END),
-        (last_seq, 'end', jsonb_build_object('run_id', id, 'final', status, 'completed_at', {ISO_NOW}))
-    ) AS line(seq_id, event_type, data) WHERE %(status)s::text IS NOT NULL
-    RETURNING run_id, seq_id, event_type, event_json, created_at
-), released AS (
-    UPDATE agent_runs SET waits_for = moved.waits_for, hinted_at = GREATEST(agent_runs.hinted_at, clock_timestamp())
-    FROM moved WHERE %(status)s::text IS NOT NULL AND agent_runs.waits_for = moved.id
-    RETURNING agent_runs.id, agent_runs.waits_for IS NULL AND agent_runs.hinted_at <= clock_timestamp() AS is_due
+    FROM moved CROSS JOIN unnest(%(seqs)s::bigint[], %(types)s::text[], %(data)s::text[])
+        AS line(seq_id, event_type, data)
+    ON CONFLICT DO NOTHING RETURNING run_id, seq_id, event_type, event_json, created_at
+), kept AS (
+    SELECT phase, next_index, token, last_seq, intent_json, todos_json, metrics_json, warnings_json, used_fallback,
+        cancel_requested_at, (SELECT to_jsonb(stepped) FROM stepped) AS step, CASE WHEN attempt > 1 THEN (
+            SELECT jsonb_agg(to_jsonb(steps) ORDER BY steps.attempt) FROM steps WHERE steps.run_id = moved.id
+                AND steps.index = moved.next_index AND steps.attempt < moved.attempt AND steps.status = 'completed'
+        ) END AS earlier
+    FROM moved WHERE %(keep)s
 )
-SELECT told.*, (SELECT array_agg(id) FROM released WHERE is_due) AS released
-FROM moved LEFT JOIN told ON true ORDER BY told.seq_id
+SELECT told.*, kept.* FROM moved LEFT JOIN told ON true LEFT JOIN kept ON told.seq_id IS NOT DISTINCT FROM
+    (SELECT min(seq_id) FROM told) ORDER BY told.seq_id
 """
 
 
 def move(connection: Connection, change: Move, *, fencing: bool = True, unheld: bool = False) -> Moved | None:
-    """Commit what a task did: cursor, records, step and events; the lease is given back. None: it is not ours any more.
+    """Commit what a task did: cursor, records, step and events; the lease is given back, or, with ``keep_s``, goes on
+    under the next token. None: it is not ours any more.
 
     ``unheld``: nobody may hold the run, which is ended from outside (a cancellation); the token does not matter then.
     """
     values = {
         "id": change.run_id,
         "token": change.token,
-        "from": ["queued", "running"] if unheld else ["running"],
-        "unheld": unheld,
         "fencing": fencing,
         "phase": DONE if change.status == "succeeded" else change.phase,
         "index": change.next_index,
@@ -132,22 +128,31 @@ def move(connection: Connection, change: Move, *, fencing: bool = True, unheld: 
         "metrics": json_text(change.metrics),
         "warnings": json_text(change.warnings),
         "used_fallback": change.used_fallback,
-        "status": change.status,
-        "output": json_text(change.output),
-        "error": json_text(change.error),
-        "refused": change.refused,
-        "degraded": change.degraded,
         "seqs": [event.seq for event in change.events],
         "types": [event.event_type for event in change.events],
         "data": [json_text(event.data) for event in change.events],
-        **step_values(change.step),
     }
+    if change.status is None:
+        keep_s = change.keep_s
+        values |= {"keep": keep_s is not None, "lease_s": keep_s or 0.0, **step_values(change.step)}
+    else:
+        values |= {
+            "from": ["queued", "running"] if unheld else ["running"],
+            "unheld": unheld,
+            "status": change.status,
+            "output": json_text(change.output),
+            "error": json_text(change.error),
+            "refused": change.refused,
+            "degraded": change.degraded,
+        }
     with psycopg.Cursor(connection, row_factory=dict_row) as cursor:
-        rows = cursor.execute(MOVE, values).fetchall()
+        rows = cursor.execute(END if change.status else MOVE, values).fetchall()
     if not rows:
         return None
-    released = rows[0]["released"] or []
-    return Moved([row for row in rows if row["seq_id"] is not None], list(released))
+    told = [{name: row[name] for name in TOLD} for row in rows if row["seq_id"] is not None]
+    if change.status is not None:
+        return Moved(told, list(rows[0]["released"] or []))
+    return Moved(told, kept=rows[0] if change.keep_s is not None else None)
 
 
 APPEND = """

@@ -26,7 +26,8 @@ class Move:
     """What one task did to its run. None leaves a column as it is. ``status``: it ends the run.
 
     ``step``: columns of a row of ``steps`` without run, tenant and attempt. ``seen_seq``: number of the last event
-    that its holder has numbered.
+    that its holder has numbered. ``keep_s``: its holder goes on with it, under the next token and a lease of so many
+    seconds.
     """
 
     run_id: UUID
@@ -46,14 +47,20 @@ class Move:
     error: Any = None
     refused: bool = False
     degraded: bool = False
+    keep_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A move that was committed: what it told (run_mirror's rows), and the runs that need not wait any longer."""
+    """A move that was committed: what it told (run_mirror's rows), and the runs that need not wait any longer.
+
+    ``kept``: columns of the run as they are now, its new ``step``, and what earlier attempts made of its next
+    (``earlier``), where it was kept.
+    """
 
     told: list[Row]
     released: list[UUID] = field(default_factory=list)
+    kept: Row | None = None
 
 
 _NO_STEP = dict.fromkeys(

@@ -23,10 +23,10 @@ def make_run(principal: Principal, *, use_jobs: bool = False, **script: Any) -> 
     return run_services.create_run(principal, fields=asked, use_jobs=use_jobs)[0]
 
 
-def advance(engine: RunEngine, run_id: UUID, done: Done = AT_FIRST, *, tasks: int = 100) -> Done:
-    """Do so many of its tasks, one after the other; where it is then."""
+def advance(engine: RunEngine, run_id: UUID, done: Done = AT_FIRST, *, tasks: int = 100, stay: bool = False) -> Done:
+    """Do so many of its tasks, one after the other; where it is then. ``stay``: as a thread that goes on with it."""
     for _ in range(tasks):
-        done = perform(engine, run_id, done.phase, done.index)
+        done = perform(engine, run_id, done.phase, done.index, may_keep=lambda: stay and engine.has_room())
         if not done.goes_on:
             break
     return done

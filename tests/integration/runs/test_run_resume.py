@@ -54,7 +54,10 @@ def test_a_run_whose_step_failed_does_that_step_again_and_takes_over_what_it_did
 
 
 @pytest.mark.requirement("runs:resume")
-def test_a_later_step_with_the_same_input_is_taken_from_the_attempt_that_did_it(principal, engine, admin_url, effects):
+@pytest.mark.parametrize("stay", [False, True], ids=["through the queue", "in one thread"])
+def test_a_later_step_with_the_same_input_is_taken_from_the_attempt_that_did_it(
+    principal, engine, admin_url, effects, stay: bool
+):
     import psycopg
 
     run = make_run(principal, steps=3, effects=True)
@@ -64,7 +67,7 @@ def test_a_later_step_with_the_same_input_is_taken_from_the_attempt_that_did_it(
         superuser.execute("UPDATE agent_runs SET next_index = 0 WHERE id = %s", [run.id])
 
     resume_run(principal, run.id)
-    advance(engine, run.id, engine.where(run.id))
+    advance(engine, run.id, engine.where(run.id), stay=stay)
 
     second = [step for step in carrying.steps(run) if step.attempt == 2]
     assert [step.reused_from is not None for step in second] == [True, True, False]
