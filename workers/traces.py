@@ -51,10 +51,17 @@ def install() -> None:
     signals.task_postrun.connect(_end, dispatch_uid="trace")
 
 
-def _send_along(headers: dict[str, Any] | None = None, **_: Any) -> None:
+def carried() -> dict[str, str]:
+    """The headers by which a task that is sent from here goes on with the trace."""
     context = current()
-    if headers is not None and context.traceparent:
-        headers.update({header: value for name, header in CARRIED.items() if (value := getattr(context, name))})
+    if not context.traceparent:
+        return {}
+    return {header: value for name, header in CARRIED.items() if (value := getattr(context, name))}
+
+
+def _send_along(headers: dict[str, Any] | None = None, **_: Any) -> None:
+    if headers is not None:
+        headers.update(carried())
 
 
 def _begin(task_id: str, task: Any, **_: Any) -> None:

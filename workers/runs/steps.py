@@ -14,9 +14,11 @@ from kombu import Consumer, Queue
 
 from kernel.redis_keys import RUNS_QUEUE
 from workers import transport
+from workers.runs.onward import Events
 
 log = structlog.get_logger("worker.runs")
 YIELD_S = 2.0  # what phases get to come to a checkpoint, once they were told to stop
+EVENTS_EVERY_S = 0.5
 
 
 class RunsStep(bootsteps.StartStopStep):
@@ -71,13 +73,15 @@ class RunsStep(bootsteps.StartStopStep):
 
 
 class RunConsumer(bootsteps.ConsumerStep):
-    """Hands messages to Celery as its own consumer does: strategy, pool, late acknowledgement."""
+    """Hands messages to Celery as its own consumer does: strategy, pool, late acknowledgement (see onward.py)."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
         self.channel: transport.Channel | None = None
+        self._timer: Any = None
+        parent.run_events = Events(lambda: parent.event_dispatcher)  # before the tasks' strategies are made
 
     def get_consumers(self, channel: transport.Channel) -> list[Consumer]:
         queue = Queue(RUNS_QUEUE(), exchange="", routing_key=RUNS_QUEUE())
@@ -90,10 +94,13 @@ class RunConsumer(bootsteps.ConsumerStep):
         for consumer in self.consumers:
             consumer.on_message = parent.create_task_handler()
             consumer.consume()
+        self._timer = parent.hub.call_repeatedly(EVENTS_EVERY_S, parent.run_events.send_all)
         parent.controller.run_sweeper.listening = True
 
     def stop(self, parent: Any) -> None:
         parent.controller.run_sweeper.listening = False
+        if self._timer is not None:
+            self._timer.cancel()
         super().stop(parent)
 
 
