@@ -15,10 +15,11 @@ from workers.runs.hold import Hold
 
 log = structlog.get_logger("worker.runs")
 WRITE_S = 0.1
+PAUSE_S = 0.01  # between two shows: steps that follow each other fast are shown together
 
 
 class Scribe(threading.Thread):
-    """Shows at once, writes at intervals. A phase that is over sooner takes its news along with its move."""
+    """Shows at once, or PAUSE_S later; writes at intervals. A phase that is over sooner takes its news along."""
 
     def __init__(self, engine: RunEngine) -> None:
         super().__init__(name="run-scribe", daemon=True)
@@ -36,6 +37,7 @@ class Scribe(threading.Thread):
             if self.engine.news.wait(max(0.0, write_at - time.monotonic()) if self.engine.holds() else WRITE_S):
                 self.engine.news.clear()
                 self.engine.show_now()
+                time.sleep(PAUSE_S)
             if time.monotonic() >= write_at:
                 write_at = time.monotonic() + WRITE_S
                 self._write()
