@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from apps.identity.principal import Principal
 from apps.llm.types import NANO_USD, Message
 
 Row = Mapping[str, Any]
+_TODO = tuple(field.name for field in fields(Todo))
 
 
 def view_of(run: Row, steps: Sequence[StepRecord], *, acting: Principal, history: tuple[Message, ...] = ()) -> RunView:
@@ -75,7 +76,7 @@ def todos_of(document: Iterable[Mapping[str, Any]]) -> tuple[Todo, ...]:
 
 def todos_json(todos: Iterable[Todo]) -> list[dict[str, Any]]:
     """Records as todos_json."""
-    return [asdict(todo) for todo in todos]
+    return [{name: getattr(todo, name) for name in _TODO} for todo in todos]
 
 
 def step_of(row: Row) -> StepRecord:
