@@ -1,9 +1,10 @@
 """What a durable step of an agent run costs, and how soon a run begins.
 
-Six steps that do nothing: as our tasks, through Celery and Redis, each claimed, committed and told; by our engine
-alone, without a broker; as a LangGraph graph whose PostgreSQL checkpointer writes after every step; and as a plain
-function. All use the same PostgreSQL in the same minute; rounds are interleaved. Then: from POST to the first event and
-to the first task, and 50 runs at once whose model takes a second.
+Six steps that do nothing: as our Celery tasks, each claimed, committed and told, one after the other in a worker's
+thread, as an idle platform does them (workers/runs/onward.py); by our engine alone, without Celery; as a LangGraph
+graph whose PostgreSQL checkpointer writes after every step; and as a plain function. All use the same PostgreSQL in
+the same minute; rounds are interleaved. Then: from POST to the first event and to the first task, and 50 runs at once
+whose model takes a second.
 """
 
 import http.client
