@@ -23,7 +23,7 @@ from apps.tenancy import hiding
 from apps.tools import approvals, keeping, policy, records, registry, under_way
 from apps.tools.calls import Call, Outcome
 from apps.tools.context import ToolContext
-from apps.tools.errors import ApprovalRequired, OutputTooLarge, ToolBroken
+from apps.tools.errors import ApprovalRequired, OutputTooLarge, ToolBroken, ToolStopped
 from apps.tools.registry import Effective
 from apps.tools.spec import JOB_TIMEOUT_MAX_S, SYNC_TIMEOUT_MAX_S, ToolInput
 from apps.tools.stopping import stopper
@@ -175,7 +175,8 @@ def _execute(call: Call, tool: Effective, given: ToolInput, invocation_id: UUID,
     except PlatformError as failed:
         if call.supersedes and failed.code == "database_unavailable":
             raise  # the row stays open: the next try takes it over
-        error = failed
+        # However what it waited for says that it was ended: a run that is resumed does not take it for a failure.
+        error = ToolStopped("The call was cancelled.", code="tool_cancelled") if call.cancelled() else failed
     except Exception as bug:
         if call.supersedes and is_database_lost(bug):
             raise  # as above: PostgreSQL hung up

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from pydantic import Field
 
+from apps.graph.errors import QueryCancelledError
 from apps.identity.principal import Principal
 from apps.tenancy.services import change_tenant
 from apps.tools import approvals, pipeline, syncing
@@ -64,6 +65,14 @@ def declared() -> Iterator[None]:
         EFFECTS.append(context.idempotency_key)
         if EFFECTS.count(context.idempotency_key) == 1:
             tenant_statement(context.tenant_id, "SELECT pg_terminate_backend(pg_backend_pid())", {})
+        return Out(text=given.text)
+
+    @tool("probe.waits", effect="write")
+    def waits(context: ToolContext, given: In) -> Out:
+        """Wait for a query, which is ended when the caller leaves."""
+        EFFECTS.append(context.idempotency_key)
+        if context.cancelled():
+            raise QueryCancelledError("The query was cancelled and ended.")
         return Out(text=given.text)
 
     @tool("probe.destroy", effect="destructive", permissions=("graph:delete",))
@@ -188,6 +197,19 @@ def test_a_tools_failure_and_a_tools_bug_are_outcomes(principal: Principal) -> N
     assert broken.error is not None
     assert (broken.error["code"], "secret" in str(broken.error)) == ("tool_broken", False)
     assert [row.status for row in invocations(principal)] == ["failed", "failed"]
+
+
+@pytest.mark.requirement("tape:intent")
+def test_a_runs_call_whose_query_was_ended_because_it_was_cancelled_is_made_when_it_is_resumed(
+    principal: Principal,
+) -> None:
+    of_a_run: dict[str, Any] = {"door": "agent", "idempotency_key": uuid4().hex, "supersedes": True}
+
+    cancelled = call(principal, "probe.waits", **of_a_run, cancelled=lambda: True)
+    resumed = call(principal, "probe.waits", **of_a_run)
+
+    assert (cancelled.ok, cancelled.error and cancelled.error["code"]) == (False, "tool_cancelled")
+    assert (resumed.ok, resumed.replayed) == (True, False)
 
 
 @pytest.mark.requirement("tape:intent")
