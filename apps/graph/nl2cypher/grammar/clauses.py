@@ -62,7 +62,8 @@ def _openings(read: Reader, at: int) -> list[tuple[int, bool]]:
     found: dict[tuple[int, bool], None] = {}
     for that in [at, *read.after(at, "THAT")]:
         for aux in [that, *read.after(that, "BE", "DO", "HAVE")]:
-            for been in [aux, *read.after(aux, "BE")]:
+            there = [end for word, end in read.take(aux, "THERE") if word.text == "there" and aux != that]
+            for been in [aux, *there, *read.after(aux, "BE")]:  # "how many files are there larger than 1 MB"
                 found[(been, False)] = None
                 for _, start in read.take(been, "NOT"):
                     for again in read.after(start, "BE", "HAVE"):
@@ -143,6 +144,8 @@ def _verbs(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
                         yield made, end
         if verb == "READ" and thing.label != "File":  # "experiments that used RNA-seq"
             yield from _valued(read, thing, after, negated, place=False)
+            for name, end in read.take(after, "PROP"):  # "tasks that used version 2.16.0"
+                yield from conditions.condition(read, thing, name, end, negated)
         if roads.may_do(thing.label, verb):
             if verb == "WORK":
                 yield from _name_as(read, thing, after, "Institution", verb, negated)

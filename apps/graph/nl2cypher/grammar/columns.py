@@ -6,9 +6,10 @@ from dataclasses import replace
 from apps.graph.nl2cypher.grammar import applying, phrases, rankings
 from apps.graph.nl2cypher.grammar.applying import Objection
 from apps.graph.nl2cypher.grammar.frames import Listing, Thing, Values
-from apps.graph.nl2cypher.grammar.lexicon import property_of
+from apps.graph.nl2cypher.grammar.lexicon import VOCABULARY, property_of
 from apps.graph.nl2cypher.grammar.rankings import Meanings
 from apps.graph.nl2cypher.grammar.reader import Reader
+from apps.graph.nl2cypher.grammar.spelling import forms
 
 
 def values(read: Reader, at: int) -> Meanings:
@@ -16,6 +17,9 @@ def values(read: Reader, at: int) -> Meanings:
     for distinct in read.after(at, "DISTINCT"):
         for name, thing, end in property_of_things(read, distinct):
             asks_for_values = distinct != at or read.starts(end - 1, "HAVE") or _endings_differ(read, end)
+            asks_for_values |= (
+                thing.bare and thing.plural and _is_shared(name, thing, read.lattice.pieces[distinct].word)
+            )
             if asks_for_values and not thing.named:
                 for found in with_property(read, thing, name, end):
                     yield Values(name, found), end
@@ -31,7 +35,7 @@ def values_of(read: Reader, at: int) -> Meanings:
                         yield from _columns(read, thing, names, end)
         for be in read.after(after, "BE", "DO"):
             for of in read.after(be, "OF", "IN") if be != after else []:
-                for thing, end in read.things(of):
+                for thing, end in [*read.things(of), *_owned_by_name(names, read, of)]:
                     for last in dict.fromkeys([*read.after(end, "IN", "AT"), *read.after(end, "PUBLISHED")]):
                         if thing.named:
                             yield from _columns(read, thing, names, last)
@@ -44,7 +48,7 @@ def properties(read: Reader, at: int) -> Meanings:
     """``names and sizes of the fasta files``, ``status of task X``, ``the emails of users at CINECA``."""
     for names, after in _names(read, at):
         for _, start in read.take(after, "OF", "PER"):
-            for thing, end in read.things(start):
+            for thing, end in [*read.things(start), *_owned_by_name(names, read, start)]:
                 yield from _columns(read, thing, names, end)
             for ranked, end in rankings.superlatives(read, start):
                 for plain, _ in _columns(read, ranked.thing, names, end):
@@ -66,6 +70,9 @@ def property_of_things(read: Reader, at: int) -> Iterator[tuple[str, Thing, int]
         for be in read.after(after, "BE"):
             for _, of in read.take(be, "OF", "IN"):
                 for thing, end in read.things(of):
+                    yield str(tag.value), thing, end
+            for thing, last in read.things(be) if be != after else ():  # "(how many) species are the samples from"
+                for _, end in read.take(last, "OF", "IN"):
                     yield str(tag.value), thing, end
         for do in read.after(after, "DO"):
             for thing, before in read.things(do):
@@ -111,6 +118,13 @@ def endings(read: Reader, at: int) -> list[int]:
     return found
 
 
+def _is_shared(name: str, thing: Thing, written: str) -> bool:
+    """Whether ``written`` is the plural of a property with few values: "the protocols of the experiments"."""
+    one = property_of(thing.schema_name, name)
+    few = one is not None and (bool(one.values) or one.name in VOCABULARY["shared"])
+    return few and len(forms(written)) > 1
+
+
 def _endings_differ(read: Reader, end: int) -> bool:
     return end != read.end and read.end in endings(read, end)
 
@@ -132,6 +146,13 @@ def _columns(read: Reader, thing: Thing, names: tuple[str, ...], at: int) -> ran
         found = owners[0]
     own = tuple(one.name for name in names if (one := property_of(found.schema_name, name)) is not None)
     yield from rankings.ordered_list(read, Listing(found, own), at)
+
+
+def _owned_by_name(names: tuple[str, ...], read: Reader, at: int) -> Iterator[tuple[Thing, int]]:
+    """``(chromosome of) EGFR``: a bare name, where only one label has the first property."""
+    owner = _only_owner(names[0])
+    for tag, end in read.take(at, "QUOTED", "NAME") if owner is not None else ():
+        yield phrases.named(owner, tag.text), end
 
 
 def _only_owner(name: str) -> Thing | None:

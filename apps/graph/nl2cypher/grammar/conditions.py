@@ -39,11 +39,12 @@ def _possessed(read: Reader, thing: Thing, at: int, negated: bool, word: str) ->
             test = Test(str(tag.value), "missing" if absent != negated else "present")
             yield from _made(read, thing, end, tag, test)
             if not absent:
-                yield from _condition(read, thing, tag, end, negated)
-    for text, inside in read.take(at, "QUOTED") if word == "WITH" else ():  # "with 'barcoding' in the title"
-        for _, start in read.take(inside, "IN"):
-            for tag, end in read.take(start, "PROP"):
-                yield from _made(read, thing, end, tag, Test(str(tag.value), "contains", text.text))
+                yield from condition(read, thing, tag, end, negated)
+    for text, inside in _mentioned(read, at) if word in ("WITH", "HAVE") and not negated else ():
+        for _, in_ in read.take(inside, "IN"):  # "with 'barcoding' in the title", "which have kinase in their name"
+            for start in read.after(in_, "THEIR"):
+                for tag, end in read.take(start, "PROP"):
+                    yield from _made(read, thing, end, tag, Test(str(tag.value), "contains", text))
     if not lacking:
         yield from _counted(read, thing, at, negated)
 
@@ -53,9 +54,14 @@ def whose(read: Reader, thing: Thing, at: int) -> Found:
     for _, start in read.take(at, "OF"):
         yield from _counted(read, thing, start, negated=False)  # "of more than 6 steps"
         yield from _compared(read, thing, start, negated=False)  # "of more than 1 MB"
+    for _, start in read.take(at, "IN"):
+        for word, after in read.take(start, "WORD"):
+            for tag, end in read.take(after, "PROP"):  # "on the X chromosome"
+                if any(one.name == tag.value and word.text.upper() in one.values for _, one in properties()):
+                    yield from _made(read, thing, end, tag, Test(str(tag.value), "=", word.text))
     for start in [*(end for _, end in read.take(at, "WHOSE", "OF", "IN", "AT")), at]:
         for tag, after in read.take(start, "PROP"):
-            yield from _condition(read, thing, tag, after, negated=False)
+            yield from condition(read, thing, tag, after, negated=False)
 
 
 def _counted(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
@@ -73,6 +79,9 @@ def compared(read: Reader, thing: Thing, at: int, negated: bool) -> Found:
     """``larger than 10 MB``, ``over 2 hours``: the unit or the word says of which property."""
     for took in read.after(at, "TOOK") if thing.label == "Task" else [at]:
         yield from _compared(read, thing, took, negated)
+        for word, start in read.take(took, "OF") if took != at else ():
+            if word.text == "for":  # "that ran for more than 2 hours"
+                yield from _compared(read, thing, start, negated)
     for _, start in read.take(at, "BETWEEN"):
         for low, _ in read.take(start, "NUM"):
             name = _OF_UNIT.get(low.value.unit or "")
@@ -127,10 +136,11 @@ def periods(read: Reader, at: int) -> Iterator[tuple[str, Period, Period | None,
 
 def texts(read: Reader, thing: Thing, at: int) -> Found:
     """``named X``, ``tagged X``, ``about X``, ``starting with X``, ``containing X`` said of the name."""
-    just_named = at > 0 and any(end == at for _, end in read.take(at - 1, "PROP"))
+    names_end = (at, at - 1) if read.starts(at - 1, "THAT") else (at,)  # "with a symbol that begins with LOC"
+    just_named = any(end == there for there in names_end if there > 0 for _, end in read.take(there - 1, "PROP"))
     for word, start in read.take(at, "NAMED", "TAGGED", "ABOUT", "STARTING", "ENDING"):
         if just_named and word.kind != "TAGGED":
-            continue  # "with an email ending in .org" is about the email: _condition
+            continue  # "with an email ending in .org" is about the email: condition
         for text, end in text_at(read, start):
             name, test = _said(word.kind, text)
             yield from _made(read, thing, end, Tag("PROP", name, 0, name), test)
@@ -145,6 +155,13 @@ def text_at(read: Reader, at: int) -> Iterator[tuple[str, int]]:
             yield tag.text, end
 
 
+def _mentioned(read: Reader, at: int) -> Iterator[tuple[str, int]]:
+    """A text that something holds: as given, or a value of the schema as the question spells it."""
+    yield from text_at(read, at)
+    for _, end in read.take(at, "VAL"):
+        yield " ".join(piece.text for piece in read.lattice.pieces[at:end]), end
+
+
 def _said(kind: str, text: str) -> tuple[str, Test]:
     if kind == "NAMED":
         return "name", Test("name", "named", text)
@@ -154,9 +171,9 @@ def _said(kind: str, text: str) -> tuple[str, Test]:
     return "name", Test("name", operators[kind], text)
 
 
-def _condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> Found:
+def condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> Found:
     """What is said of a property: a comparison, a value, or that it is missing."""
-    for be in read.after(at, "BE", "HAVE", "EQ"):
+    for be in read.after(at, "BE", "HAVE", "EQ", "THAT"):
         for start in [be, *(end for _, end in read.take(be, "NOT"))]:
             turned = negated != (start != be)
             for word, end in read.take(start, "MISSING", "PRESENT"):
@@ -166,7 +183,7 @@ def _condition(read: Reader, thing: Thing, tag: Tag, at: int, negated: bool) -> 
                 yield from _value(read, thing, tag, after, _turned(_SIGNS[word.kind], turned))
             for word, after in read.take(start, "CONTAIN", "STARTING", "ENDING"):
                 operators: dict[str, Operator] = {"CONTAIN": "contains", "STARTING": "starts", "ENDING": "ends"}
-                for text, end in text_at(read, after) if not turned else ():
+                for text, end in _mentioned(read, after) if not turned else ():
                     yield from _made(read, thing, end, tag, Test(tag.value, operators[word.kind], text))
             if not turned:
                 yield from _between(read, thing, tag, start)

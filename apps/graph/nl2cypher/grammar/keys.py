@@ -26,6 +26,10 @@ def keys(read: Reader, thing: Thing, at: int, *, one: bool = False) -> Iterator[
         else:
             yield found, end
     for tag, end in read.take(at, "NOUN"):
+        for name, last in read.take(end, "PROP") if tag.value.label == thing.label else ():  # "per result type"
+            own = property_key(thing, str(name.value))
+            if own is not None:
+                yield own, last
         for other in read.attempt(end, phrases.noun_thing, tag):
             if one and (other.plural or read.lattice.pieces[at].indefinite):
                 continue  # "by users", "by a user"

@@ -29,6 +29,11 @@ _NUMBER_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)([a-z]{1,3})")
 _NAME_LINKS = frozenset({"of", "di", "de", "del", "della", "for", "the", "and"})
 YEARS = range(1900, 2101)
 _TOTALS = (("in", "total"), ("altogether",))
+_PRONOUNS: dict[str, tuple[str, ...]] = {
+    "nobody": ("no", "user"), "nowhere": ("at", "no", "institution"),
+    "RUN nothing": ("no", "task"), "READ nothing": ("no", "file"), "WRITE nothing": ("no", "file"),
+    "RUN anything": ("task",), "READ anything": ("file",), "WRITE anything": ("file",),
+}  # fmt: skip
 _COUNTING = frozenset({"how", "number", "count", "sum", "average"})
 
 
@@ -82,7 +87,7 @@ def lattice_of(text: str) -> Lattice:
     raw = spelling.pieces(text)
     if len(raw) > spelling.MAX_PIECES:
         raise ValueError(f"The question has {len(raw)} words; at most {spelling.MAX_PIECES} are read.")
-    kept, corrections = _corrected(_without_fillers(raw))
+    kept, corrections = _corrected(_without_pronouns(_without_fillers(raw)))
     tags = tuple(tuple(sorted(_tags_at(kept, at), key=lambda tag: -tag.length)) for at in range(len(kept)))
     return Lattice(tuple(kept), tags, tuple(corrections))
 
@@ -108,6 +113,18 @@ def _without_fillers(raw: list[Piece]) -> list[Piece]:
     while kept and kept[-1].text == ",":
         kept.pop()
     return kept
+
+
+def _without_pronouns(kept: list[Piece]) -> list[Piece]:
+    """``no user`` for nobody, ``wrote no file`` for wrote nothing, ``work at no institution`` for work nowhere."""
+    found: list[Piece] = []
+    deed = None
+    for one in kept:
+        meanings = lexicon.phrases().get((one.word,), ())
+        deed = next((meaning.value for meaning in meanings if meaning.kind == "VERB"), deed)
+        words = () if one.quoted else _PRONOUNS.get(one.word) or _PRONOUNS.get(f"{deed} {one.word}", ())
+        found += [replace(one, text=word, word=word) for word in words] or [one]
+    return found
 
 
 def _takes_object(one: Piece) -> bool:
@@ -170,6 +187,8 @@ def _number_tags(kept: list[Piece], at: int) -> list[Tag]:
     elif (match := _NUMBER_WITH_UNIT.fullmatch(one.word)) and match[2] in _UNITS:
         unit, factor = _UNITS[match[2]]
         return [Tag("NUM", Number(_whole(float(match[1]) * factor), unit), 1, one.text, "num")]
+    elif one.indefinite and (unit := next((_UNITS[form] for form in spelling.forms(one.word) if form in _UNITS), None)):
+        return [Tag("NUM", Number(_whole(unit[1]), unit[0]), 1, one.text, "num")]  # "longer than an hour"
     else:
         return []
     found = [Tag("NUM", Number(value), 1, one.text, "num")]

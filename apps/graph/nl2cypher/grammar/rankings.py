@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from apps.graph.nl2cypher.grammar import applying, lexicon, phrases
+from apps.graph.nl2cypher.grammar import applying, lexicon, phrases, roads
 from apps.graph.nl2cypher.grammar.applying import Objection
 from apps.graph.nl2cypher.grammar.frames import Groups, Key, Listing, Meaning, Thing
 from apps.graph.nl2cypher.grammar.keys import key_of, property_key
@@ -63,8 +63,8 @@ def superlatives(read: Reader, at: int) -> Listings:
     for number, thing_at in numbers(read, at):
         for thing, after in read.things(thing_at):
             for _, start in read.take(after, "WITH", "HAVE"):
-                for word, prop_at in read.take(start, "MAX", "MIN", "SUP"):
-                    way = word.value[1] if word.kind == "SUP" else word.kind == "MAX"
+                for word, prop_at in read.take(start, "MAX", "MIN", "SUP", "MOST", "LEAST"):
+                    way = word.value[1] if word.kind == "SUP" else word.kind in ("MAX", "MOST")
                     for tag, end in read.take(prop_at, "PROP"):
                         for owner in read.attempt(end, _measured, thing, str(tag.value)):
                             limit = number or (SEVERAL if thing.plural else 1)
@@ -88,7 +88,7 @@ def most_linked(read: Reader, at: int) -> Meanings:
     """``users with the most tasks``, ``which user ran the most tasks``, ``top 5 users by number of tasks``."""
     for number, start in numbers(read, at):
         for thing, after in read.things(start):
-            for verb, most_at in _most_openings(read, after):
+            for verb, most_at in _most_openings(read, thing, after):
                 for word, other_at in read.take(most_at, "MOST", "LEAST"):
                     for other, end in read.things(other_at):
                         if verb is None and (near := _last_noun(read, start, after)) not in (None, thing.label):
@@ -166,7 +166,7 @@ def _owners(read: Reader, name: str, at: int) -> Iterator[tuple[Thing, int]]:
         yield Thing(label, noun, only if only in applying.schema.KINDS else None), at
 
 
-def _most_openings(read: Reader, at: int) -> Iterator[tuple[str | None, int]]:
+def _most_openings(read: Reader, thing: Thing, at: int) -> Iterator[tuple[str | None, int]]:
     for that in read.after(at, "THAT"):
         for have in read.after(that, "HAVE", "WITH"):
             if have != that:
@@ -174,6 +174,10 @@ def _most_openings(read: Reader, at: int) -> Iterator[tuple[str | None, int]]:
         for aux in read.after(that, "HAVE"):
             for tag, end in read.take(aux, "VERB"):
                 yield ("WORK" if tag.value == "EMPLOY" else str(tag.value)), end
+        for _, be in read.take(that, "BE"):  # "which file was read by the most tasks"
+            for tag, end in read.take(be, "VERB"):
+                for _, by in read.take(end, "BY") if roads.may_be_done(thing.label, str(tag.value)) else ():
+                    yield str(tag.value), by
 
 
 def _last_noun(read: Reader, start: int, end: int) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from apps.graph.nl2cypher.grammar import applying, phrases, rankings
 from apps.graph.nl2cypher.grammar.columns import endings, property_of_things, with_number, with_property
 from apps.graph.nl2cypher.grammar.frames import Counting, Existing, Figure, Groups, Spread, Thing
-from apps.graph.nl2cypher.grammar.keys import key_of, keys
+from apps.graph.nl2cypher.grammar.keys import key_of, keys, property_key
 from apps.graph.nl2cypher.grammar.rankings import Meanings
 from apps.graph.nl2cypher.grammar.reader import Reader
 
@@ -17,7 +17,8 @@ def counting(read: Reader, at: int) -> Meanings:
             for thing, end in read.things(start):
                 yield Counting(thing), end
     for thing, after in read.things(at):
-        for _, end in read.take(after, "COUNT"):  # "tasks started in 2024, how many"
+        comma = after < read.end and read.lattice.pieces[after].text == ","
+        for _, end in read.take(after + comma, "COUNT"):  # "tasks started in 2024, how many"
             yield Counting(thing), end
     for word, start in read.take(at, "SUM"):
         for thing, end in read.things(start) if word.text == "total" else ():
@@ -135,6 +136,10 @@ def _key_ends(read: Reader, at: int) -> list[int]:
 def _each(read: Reader, thing: Thing, at: int, before: int) -> Meanings:
     """``(how many tasks) did each user run``, ``(how many tasks) does each user have``."""
     for _, start in read.take(at, "PER"):
+        for tag, after in read.take(start, "PROP"):  # "(how many institutions) does each country have"
+            for _, end in read.take(after, "HAVE"):
+                if (own := property_key(thing, str(tag.value))) is not None:
+                    yield Groups(thing, own), end
         for tag, after in read.take(start, "NOUN"):
             for word, end in read.take(after, "VERB", "HAVE"):
                 for key_thing in read.attempt(end, phrases.noun_thing, tag):

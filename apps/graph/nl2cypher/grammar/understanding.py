@@ -6,6 +6,7 @@ from apps.graph import schema
 from apps.graph.cypher.printer import print_statement
 from apps.graph.nl2cypher.grammar import phrases, questions
 from apps.graph.nl2cypher.grammar.building import build
+from apps.graph.nl2cypher.grammar.contradictions import contradiction_in
 from apps.graph.nl2cypher.grammar.describing import described
 from apps.graph.nl2cypher.grammar.frames import Counting, Meaning
 from apps.graph.nl2cypher.grammar.lattice import Lattice, lattice_of
@@ -14,6 +15,8 @@ from apps.graph.nl2cypher.grammar.spelling import plural
 from apps.graph.nl2cypher.types import Parameters
 
 SHOWN_WORDS, SHOWN_CHARS = 6, 40
+_FRONTED = frozenset(("in", "at", "since", "before", "after", "during", "between", "of", "among", "larger", "smaller",
+                      "bigger", "longer", "shorter", "with", "without"))  # fmt: skip
 EXAMPLES = ("how many tasks failed", "files larger than 10 MB produced by blast tasks", "tasks per user")
 
 
@@ -39,7 +42,17 @@ class NotUnderstood:
 
 
 def understand(text: str) -> Understood | NotUnderstood:
-    """The first reading that takes in the whole question."""
+    """The first reading that takes in the whole question; of "in Italy, how many users work" that of "how many users
+    work in Italy", where it has none as it stands."""
+    found = _understand(text)
+    said_first, comma, rest = text.partition(", ")
+    if isinstance(found, NotUnderstood) and comma and "," not in rest and said_first.split(" ")[0].lower() in _FRONTED:
+        moved = _understand(f"{rest.rstrip('?.! ')} {said_first[0].lower()}{said_first[1:]}")
+        return moved if isinstance(moved, Understood) else found
+    return found
+
+
+def _understand(text: str) -> Understood | NotUnderstood:
     try:
         lattice = lattice_of(text)
     except ValueError as error:
@@ -51,6 +64,11 @@ def understand(text: str) -> Understood | NotUnderstood:
         return NotUnderstood("The question can be read in too many ways.", "Ask one thing at a time.")
     if meaning is None:
         return _why_not(read, lattice)
+    excluded = contradiction_in(meaning)
+    if excluded is not None:
+        return NotUnderstood(
+            f"Nothing has a {excluded} that is both at once.", "Ask for one or the other, or join them by 'or'."
+        )
     query, parameters = build(meaning)
     counts = None
     if isinstance(meaning, Counting):

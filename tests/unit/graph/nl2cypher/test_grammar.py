@@ -236,3 +236,73 @@ def test_a_condition_is_about_what_was_named_last(question: str, said: str) -> N
 
     assert said in cypher
     assert "user_name)" not in cypher
+
+
+@pytest.mark.requirement("asking:grammar")
+@pytest.mark.parametrize(
+    "question",
+    ["how many tasks failed in 2023 and in 2024", "genes on chromosome 7 and on chromosome X",
+     "publications from 2020 and from 2021", "experiments before 2023 and after 2024",
+     "tasks with status failed and status completed", "files smaller than 1 kB and larger than 1 GB",
+     "untagged tasks tagged 'urgent'", "users with role postdoc and role technician",
+     "users whose tasks started in 2023 and in 2024"],
+)  # fmt: skip
+def test_what_nothing_can_be_at_once_is_refused_and_not_answered_with_nothing(question: str) -> None:
+    found = refusal_of(question)
+
+    assert "both at once" in found.reason and "or" in found.hint
+
+
+@pytest.mark.requirement("asking:grammar")
+@pytest.mark.parametrize(
+    "question",
+    ["experiments after 2023 and before 2025", "files larger than 1 kB and smaller than 1 GB",
+     "tasks started in 2024 after May 2024", "tasks tagged 'urgent' and tagged 'pilot'", "failed tasks that failed",
+     "samples from liver and from brain", "tasks that are not failed and not cancelled",
+     "files with size at least 5 and size at most 5"],
+)  # fmt: skip
+def test_what_can_be_at_once_is_asked_together(question: str) -> None:
+    assert cypher_of(question)
+
+
+SAME = [
+    ("users who work nowhere", "users who work at no institution"),
+    ("institutions where nobody works", "institutions where no user works"),
+    ("tasks that wrote nothing", "tasks that wrote no file"),
+    ("users who have not run anything", "users who have not run a task"),
+    ("in Italy, how many users work?", "how many users work in Italy"),
+    ("larger than 10 MB, how many files are there", "how many files are there larger than 10 MB"),
+    ("tasks that ran for more than an hour", "tasks that ran for more than 1 hour"),
+    ("completed tasks started in 2024, how many?", "how many completed tasks started in 2024"),
+    ("which workflow has the most steps", "workflow with the highest number of steps"),
+    ("genes with kinase in the name", "genes whose name contains kinase"),
+    ("genes with a symbol that begins with LOC", "genes whose symbol begins with LOC"),
+    ("datasets whose name contains Homo sapiens", "datasets whose name contains 'homo sapiens'"),
+    ("average score per result type", "average score of results by type"),
+    ("how many institutions does each country have", "number of institutions per country"),
+    ("on which chromosome is EGFR", "chromosome of gene EGFR"),
+    ("how many genes sit on the x chromosome", "number of genes on chromosome X"),
+    ("blast tasks that used version 2.16.0", "blast tasks with version 2.16.0"),
+    ("list the protocols of the experiments", "different protocols of the experiments"),
+]
+
+
+@pytest.mark.requirement("asking:grammar")
+@pytest.mark.parametrize(("question", "plainer"), SAME)
+def test_another_way_to_say_it_is_the_same_query(question: str, plainer: str) -> None:
+    (one, values), (other, others) = cypher_of(question), cypher_of(plainer)
+
+    assert one.replace(" IS NOT NULL AND t.blast_version", "") == other.replace(" IS NOT NULL AND t.blast_version", "")
+    assert {str(value).lower() for value in values.values()} == {str(value).lower() for value in others.values()}
+
+
+@pytest.mark.requirement("asking:grammar")
+def test_the_file_that_most_tasks_read_is_ranked_by_the_tasks_that_read_it() -> None:
+    cypher, _ = cypher_of("which file was read by the most tasks")
+
+    assert "(t:Task)<-[:INPUT]-(f)" in cypher and cypher.endswith("ORDER BY count DESC, user_filename LIMIT 1")
+
+
+@pytest.mark.requirement("asking:grammar")
+def test_a_text_that_must_not_be_in_a_name_is_not_taken_for_one_that_must() -> None:
+    assert isinstance(understand("genes that do not have 'kinase' in their name"), NotUnderstood)
