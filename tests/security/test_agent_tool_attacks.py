@@ -468,7 +468,8 @@ def test_agents_cannot_call_each_other_for_no_tool_starts_a_run_or_a_job(
 
     run = carried(admin, puppet, engine, "Hello there", tools=[*names, "probe.reads"])
 
-    assert [one["error"]["code"] for one in calls_in(run)] == ["tool_not_allowed"] * len(names)
+    assert len(calls_in(run)) == len(names)
+    assert {one["error"]["code"] for one in calls_in(run)} <= {"tool_not_allowed", "tool_not_found"}
     assert not set(names) & {name for spec in DECLARED.values() for name in (spec.name, *spec.aliases)}
     with tenant_scope(tenant.id):
         assert (AgentRun.objects.count(), Job.objects.count()) == (1, 0)
