@@ -33,7 +33,7 @@ def check(records: tuple[Any, ...], parameters: Mapping[str, Any]) -> None:
     keys |= {one.key for one in records if isinstance(one, tree.ProjectionItem) and one.kind != "property"}
     keys |= set(_keys_in(parameters.values()))
     readable = schema.PROPERTY_NAMES | keys | _OF_TIMES
-    for key in keys:
+    for key in (*keys, *(name for name in parameters if name.startswith(HIDDEN))):
         own(key)
     for record in records:
         attribute = _NAMED.get(type(record))

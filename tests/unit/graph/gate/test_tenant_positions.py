@@ -228,7 +228,7 @@ def test_what_cannot_fail_stands_alone_and_what_can_fail_behind_the_tenant() -> 
      "f.uid[0] = 'a'", "f.size", "1 IN [f.size / 0]", "NOT 10 / f.size > 1", "f.uid = 'x' OR 10 / f.size > 1",
      "any(x IN f.uid WHERE x = 1)", "size([(f)-->() | 1]) / f.size > 0",
      "CASE WHEN f.size THEN true ELSE false END",
-     "f.uid = 'x' XOR f.size ^ 2 = 4", "substring(f.uid, f.size) = ''"],
+     "f.uid IN $x", "f.uid = 'x' XOR f.size ^ 2 = 4", "substring(f.uid, f.size) = ''"],
 )  # fmt: skip
 def test_whatever_can_fail_is_guarded(risky: str) -> None:
     assert "CASE WHEN f.tenant_id = $__tenant THEN" in rewritten(f"MATCH (f:File) WHERE {risky} RETURN f")
@@ -264,6 +264,15 @@ def test_a_guard_covers_what_the_condition_does_not_name_and_what_has_no_name(te
     printed = rewritten(text)
 
     assert [part for part in parts if part not in printed] == []
+
+
+@pytest.mark.requirement("gate:guards")
+def test_a_guard_in_brackets_covers_the_inside_of_a_path() -> None:
+    steps = "all(__each IN __step1 WHERE __each.tenant_id = $__tenant AND startNode(__each).tenant_id = $__tenant"
+
+    printed = rewritten("MATCH (a:File) RETURN [(a)-[*1..2]->(b) WHERE 10 / b.size > 1 | b.uid] AS x")
+
+    assert f"CASE WHEN a.tenant_id = $__tenant AND b.tenant_id = $__tenant AND {steps}" in printed
 
 
 @pytest.mark.requirement("gate:guards")

@@ -63,7 +63,14 @@ def test_no_parameter_holds_a_map_that_names_the_tenant(parameters: dict[str, An
 @pytest.mark.parametrize("text", ["MATCH (__n) RETURN 1 AS x", "RETURN $__tenant AS x", "RETURN 1 AS __x",
                                   "MATCH (n) RETURN [__each IN [1] | 1] AS x"])  # fmt: skip
 def test_the_gates_own_names_are_reserved(text: str) -> None:
-    assert "reserved" in refusal(text, {"__tenant": "B"}).hint
+    assert "reserved" in refusal(text).hint
+
+
+@pytest.mark.requirement("gate:vocabulary")
+@pytest.mark.requirement("security:86")
+@pytest.mark.parametrize("name", ["__tenant", "__uid", "__other"])
+def test_a_caller_gives_no_value_to_the_gates_own_parameters(name: str) -> None:
+    assert "reserved" in refusal("MATCH (n) RETURN n", {name: "B"}).hint
 
 
 @pytest.mark.requirement("gate:vocabulary")
