@@ -110,6 +110,13 @@ def last_seqs(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, int]:
         return dict(Job.objects.filter(id__in=ids).values_list("id", "last_seq"))
 
 
+def latest_ids(principal: Principal, *, limit: int) -> list[UUID]:
+    """Of the caller's own jobs, newest first."""
+    with tenant_scope(principal.tenant_id):
+        jobs = Job.objects.filter(tenant_id=principal.tenant_id, owner_sub=principal.sub)
+        return list(jobs.order_by("-created_at", "-id").values_list("id", flat=True)[:limit])
+
+
 def job_stats(principal: Principal, *, hours: int, owner_sub: str | None) -> dict[str, Any]:
     """Counts of jobs created in the last ``hours``: by status, by type and status, and dead letters waiting."""
     with tenant_scope(principal.tenant_id):

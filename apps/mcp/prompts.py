@@ -87,11 +87,17 @@ def listed(cursor: str | None) -> dict[str, Any]:
     return {"prompts": items, "ttlMs": CACHED_MS, "cacheScope": "public", "resultType": "complete", **more}
 
 
-def filled(name: str, given: dict[str, str]) -> dict[str, Any]:
-    """The result of prompts/get. NotFoundError for an unknown one, ValidationError for arguments that do not fit."""
+def find(name: str) -> Prompt:
+    """The prompt of this name, or NotFoundError."""
     prompt = next((one for one in prompts() if one.name == name), None)
     if prompt is None:
         raise NotFoundError("There is no such prompt. prompts/list names them.", code="prompt_not_found")
+    return prompt
+
+
+def filled(name: str, given: dict[str, str]) -> dict[str, Any]:
+    """The result of prompts/get. NotFoundError for an unknown one, ValidationError for arguments that do not fit."""
+    prompt = find(name)
     missing = [wanted for wanted in prompt.arguments if not given.get(wanted, "").strip()]
     strange = [other for other in given if other not in prompt.arguments]
     if missing or strange or any(len(value) > ARGUMENT_CHARS for value in given.values()):

@@ -109,6 +109,14 @@ def templates(principal: Principal) -> dict[str, Any]:
     return {"resourceTemplates": found, "ttlMs": 0, "cacheScope": "private", "resultType": "complete"}
 
 
+def template(principal: Principal, uri: str) -> Resource:
+    """The template of this URI that the caller may read, or NotFoundError."""
+    for one in _readable(principal):
+        if one.is_template and one.uri == uri:
+            return one
+    raise NotFoundError("There is no such resource template. resources/templates/list names them.", uri=uri)
+
+
 def read(principal: Principal, uri: str) -> tuple[Resource, bytes]:
     """The resource and its JSON. NotFoundError, ForbiddenError, OutputTooLarge. Waits: call it in a thread."""
     for one in RESOURCES:

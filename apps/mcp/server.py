@@ -8,11 +8,11 @@ from django.conf import settings
 from mcp import MCPError
 from mcp.server import Server
 from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
-from mcp_types import GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams
+from mcp_types import CompleteRequestParams, GetPromptRequestParams, PaginatedRequestParams, ReadResourceRequestParams
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError as Misfit
 
-from apps.mcp import listing, prompts, resources, visits, wire
+from apps.mcp import completing, listing, prompts, resources, visits, wire
 from apps.mcp.calling import call_tool
 from kernel.errors import PlatformError
 from kernel.ids import new_id
@@ -45,6 +45,7 @@ def build() -> Server[Any]:
         on_read_resource=_read_resource,
         on_list_prompts=_list_prompts,
         on_get_prompt=_get_prompt,
+        on_completion=_complete,  # type: ignore[arg-type]  # as above
     )
     server.middleware[:] = [_Conversation()]  # our own spans are around it
     return server
@@ -145,3 +146,7 @@ async def _list_prompts(context: Context, params: PaginatedRequestParams | None)
 
 async def _get_prompt(context: Context, params: GetPromptRequestParams) -> Any:
     return prompts.filled(params.name, params.arguments or {})
+
+
+async def _complete(context: Context, params: CompleteRequestParams) -> Any:
+    return await in_thread(completing.completed, visits.current().principal, params)

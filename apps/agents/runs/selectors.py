@@ -40,6 +40,13 @@ def get_run(principal: Principal, run_id: UUID) -> AgentRun:
     return run
 
 
+def latest_ids(principal: Principal, *, limit: int) -> list[UUID]:
+    """Of the caller's own runs, newest first."""
+    with tenant_scope(principal.tenant_id):
+        runs = AgentRun.objects.filter(tenant_id=principal.tenant_id, owner_sub=principal.sub)
+        return list(runs.order_by("-created_at", "-id").values_list("id", flat=True)[:limit])
+
+
 def list_runs(
     principal: Principal, wanted: RunFilter, *, after: Cursor | None, limit: int
 ) -> tuple[list[AgentRun], int]:

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from mcp import Client, MCPError
+from mcp_types import PromptReference, ResourceTemplateReference
 
 from apps.agents.prompts.texts import CATALOGUE
 from apps.mcp import prompts
@@ -155,3 +156,31 @@ def test_what_does_not_fit_a_prompt_is_refused(person: Api, name: str, arguments
 
     assert error["code"] in (-32602, -32002)
     assert error["data"]["code"] in ("invalid_arguments", "prompt_not_found")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ids_of_ones_own_runs_and_jobs_complete_arguments(api_url: str, tenant: Any, person: Api, mode: str) -> None:
+    job = person.submit("test", {"text": "mine"})
+    run = person.post("/v1/agent-runs", {"prompt": "mine"}).json["run_id"]
+    of_job, of_run = (ResourceTemplateReference(uri=f"cineca://{kind}/{{id}}") for kind in ("jobs", "runs"))
+    asked = [
+        (PromptReference(name="sum-up-a-job"), "job_id", job[:6]),
+        (PromptReference(name="sum-up-a-run"), "run_id", ""),
+        (of_job, "id", job[:6].upper()),
+        (of_run, "id", run),
+        (of_run, "id", "no such"),
+        (PromptReference(name="ask-the-graph"), "question", "How"),
+    ]
+
+    async def completed(talking: Client) -> list[list[str]]:
+        answers = [await talking.complete(ref, {"name": name, "value": begun}) for ref, name, begun in asked]
+        with pytest.raises(MCPError):
+            await talking.complete(PromptReference(name="no-such-prompt"), {"name": "x", "value": ""})
+        return [answer.completion.values for answer in answers]
+
+    assert person.token is not None
+    own = talk(api_url, person.token, completed, mode)
+    colleagues = talk(api_url, make_token(tenant), completed, mode)
+
+    assert own == [[job], [run], [job], [run], [], []]
+    assert colleagues == [[]] * len(asked)
