@@ -45,7 +45,7 @@ def build() -> Server[Any]:
         on_read_resource=_read_resource,
         on_list_prompts=_list_prompts,
         on_get_prompt=_get_prompt,
-        on_completion=_complete,  # type: ignore[arg-type]  # as above
+        on_completion=_complete,
     )
     server.middleware[:] = [_Conversation()]  # our own spans are around it
     return server
