@@ -96,14 +96,14 @@ def declared() -> Iterator[None]:
         """Say far too much."""
         return Out(text="x" * 300_000)
 
-    @tool("probe.sleeps", effect="read", timeout_s=0.3)
+    @tool("probe.sleeps", effect="read", timeout_s=60)
     def sleeps(context: ToolContext, given: In) -> Out:
         """Look at the time in a loop, as tools should."""
         while True:
             context.checkpoint()
             time.sleep(0.01)
 
-    @tool("probe.spins", effect="read", timeout_s=0.2)
+    @tool("probe.spins", effect="read", timeout_s=60)
     def spins(context: ToolContext, given: In) -> Out:
         """Never look at the time."""
         while True:
@@ -236,7 +236,7 @@ def test_an_answer_that_is_too_large_is_an_error(principal: Principal) -> None:
 
 @pytest.mark.parametrize("name", ["probe.sleeps", "probe.spins"])
 def test_a_tool_that_takes_too_long_is_stopped(principal: Principal, name: str) -> None:
-    outcome = call(principal, name)
+    outcome = call(principal, name, timeout_s=0.3)
 
     assert outcome.error is not None
     assert (outcome.error["code"], outcome.http_status) == ("tool_timeout", 504)
