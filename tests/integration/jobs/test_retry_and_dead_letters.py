@@ -8,7 +8,7 @@ from apps.identity.principal import Principal
 from apps.jobs import sweep
 from kernel import engine_db
 from tests.by_hand import HandJob
-from tests.clients import Api
+from tests.clients import Api, wait_for
 from tests.factories import make_token
 
 
@@ -58,12 +58,16 @@ def test_a_job_whose_worker_is_lost_too_often_is_failed_as_poison_and_kept(
 ) -> None:
     job = HandJob(principal, max_attempts=3)
 
+    def rescued() -> str | None:
+        with engine_db.connect("tests") as connection:
+            sweep.rescue(connection)  # the shared worker's sweeper may be first, and not done yet; it does the same
+        status = str(api.job(str(job.id))["status"])
+        return None if status == "running" else status
+
     statuses = []
     for _ in range(3):
         job.claim(lease_s=-1.0)
-        with engine_db.connect("tests") as connection:
-            sweep.rescue(connection)  # the shared worker's sweeper may be first; it does the same
-        statuses.append(api.job(str(job.id))["status"])
+        statuses.append(wait_for(rescued, what="the rescue"))
 
     shown = api.job(str(job.id))
     assert statuses == ["queued", "queued", "failed"]

@@ -117,12 +117,11 @@ def test_a_phase_that_ignores_its_cancellation_is_fenced_off(principal, engine, 
     run = make_run(principal, steps=1)
     hold = engine.take(run.id, "classify", 0)
     answer = cancel_run(principal, run.id)
-    with psycopg.connect(admin_url, autocommit=True) as superuser:
+    with psycopg.connect(admin_url) as superuser:  # in one transaction, before another's sweeper could
         superuser.execute(
             "UPDATE agent_runs SET cancel_requested_at = now() - interval '1 minute' WHERE id = %s", [run.id]
         )
-    with engine_db.connect("test") as connection:
-        told = [row for row in run_sweep.force_cancel(connection, grace_s=9.5) if row["run_id"] == run.id]
+        told = [row for row in run_sweep.force_cancel(superuser, grace_s=9.5) if row["run_id"] == run.id]
 
     assert answer == ("running", False)
     assert [row["event_type"] for row in told] == ["status", "end"]

@@ -25,30 +25,26 @@ def by_hand(admin_url: str, sql: str, *values: Any) -> None:
         superuser.execute(sql, values)
 
 
-def rescue() -> list[dict[str, Any]]:
-    with engine_db.connect("test") as connection:
-        return run_sweep.rescue(connection, max_crashes=3)
-
-
 def lost(tail: UUID | None, present: list[UUID], among: set[UUID]) -> set[UUID]:
     with engine_db.connect("test") as connection:
         return set(run_sweep.lost_tasks(connection, tail=tail, present=present)) & among
 
 
-def lose_worker(engine: Any, admin_url: str, run: Any, done: Any) -> None:
-    """Claimed, and then nothing for longer than the lease."""
+def lose_worker(engine: Any, admin_url: str, run: Any, done: Any) -> list[dict[str, Any]]:
+    """Claimed, nothing for longer than the lease, and rescued before another's sweeper could: what was told of it."""
     assert engine.take(run.id, done.phase, done.index) is not None
     engine._holds.clear()
-    by_hand(admin_url, "UPDATE agent_runs SET lease_until = now() - interval '1 ms' WHERE id = %s", run.id)
+    with psycopg.connect(admin_url) as superuser:
+        superuser.execute("UPDATE agent_runs SET lease_until = now() - interval '1 ms' WHERE id = %s", [run.id])
+        return [line for line in run_sweep.rescue(superuser, max_crashes=3) if line["run_id"] == run.id]
 
 
 @pytest.mark.requirement("runs:rescue")
 def test_a_lost_step_is_done_by_another_and_none_before_it_again(principal, engine, other_engine, admin_url, effects):
     run = make_run(principal, steps=3, effects=True)
     done = advance(engine, run.id, tasks=4)
-    lose_worker(engine, admin_url, run, done)
 
-    told = [line for line in rescue() if line["run_id"] == run.id]
+    told = lose_worker(engine, admin_url, run, done)
     advance(other_engine, run.id, done)
 
     assert [line["event_json"]["reason"] for line in told] == ["lease_expired"]
@@ -63,12 +59,10 @@ def test_a_step_that_loses_its_worker_three_times_in_a_row_fails_the_run(princip
     done = advance(engine, run.id, tasks=2)
     for _ in range(2):
         lose_worker(engine, admin_url, run, done)
-        rescue()
     forgiven = carrying.row(run).crashes
     done = advance(engine, run.id, done, tasks=1)
     for _ in range(3):
         lose_worker(engine, admin_url, run, done)
-        rescue()
 
     ended = carrying.row(run)
     assert forgiven == 2
