@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
+from apps.graph.cypher import tree
 from apps.graph.cypher.parser import parse
+from apps.graph.gate import check
 from apps.graph.gate.belongs import belongs
 from apps.graph.gate.change import inspect_change
 from apps.graph.gate.check import inspect
+from apps.graph.gate.limits import DEFAULTS
 from apps.graph.gate.verdict import GateRefusal
 from tests.isolation_data import ALMOST_A, A, answer, two_graphs
 
@@ -145,9 +148,10 @@ def test_no_parameter_stands_for_a_word_or_for_the_gates_own(text: str, paramete
 
 @pytest.mark.requirement("security:86")
 def test_a_reserved_name_is_never_the_callers() -> None:
-    passed = inspect("MATCH (n) RETURN n", {"__tenant": "B"}, tenant_id=A)
+    draft = check.new_draft("RETURN 1 AS x", {"__tenant": "B"}, A, DEFAULTS, "opencypher", None, None)
 
-    assert passed.parameters["__tenant"] == A
+    assert refused("MATCH (n) RETURN n", {"__tenant": "B"}).layer == "tenant"
+    assert check.used_parameters(draft, [tree.Param("__tenant")]) == {"__tenant": A}  # even if it came so far
 
 
 @pytest.mark.requirement("security:88")

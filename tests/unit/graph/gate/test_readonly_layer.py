@@ -81,3 +81,16 @@ def test_no_name_on_the_list_reaches_beyond_the_query() -> None:
 @pytest.mark.requirement("gate:functions")
 def test_the_tree_of_a_query_has_no_clause_that_writes() -> None:
     assert set(tree.Clause.__args__) == {tree.Match, tree.Unwind, tree.With, tree.Return, tree.Subquery}
+
+
+@pytest.mark.requirement("gate:functions")
+@pytest.mark.parametrize(
+    "text",
+    ["MATCH (n) RETURN toUpper(n.uid) AS x, id(n) AS y", "MATCH (n) WHERE size(labels(n)) = id(n) RETURN n",
+     "RETURN toUpper(username()) AS x", "MATCH (n) WITH count(n) AS c CALL { RETURN roles() AS r } RETURN c, r",
+     "MATCH (n) RETURN size([(n)-->(m) | elementId(m)]) AS x ORDER BY size(labels(n))"],
+)  # fmt: skip
+def test_every_function_is_looked_at_wherever_it_stands_among_others(text: str) -> None:
+    error = refusal(text)
+
+    assert error.layer == "read-only" and "not among the allowed functions" in error.message
