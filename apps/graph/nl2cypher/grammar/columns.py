@@ -151,8 +151,9 @@ def _columns(read: Reader, thing: Thing, names: tuple[str, ...], at: int) -> ran
 def _owned_by_name(names: tuple[str, ...], read: Reader, at: int) -> Iterator[tuple[Thing, int]]:
     """``(chromosome of) EGFR``: a bare name, where only one label has the first property."""
     owner = _only_owner(names[0])
-    for tag, end in read.take(at, "QUOTED", "NAME") if owner is not None else ():
-        yield phrases.named(owner, tag.text), end
+    if owner is not None:
+        for tag, end in read.take(at, "QUOTED", "NAME"):
+            yield phrases.named(owner, tag.text), end
 
 
 def _only_owner(name: str) -> Thing | None:

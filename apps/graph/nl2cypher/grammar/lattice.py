@@ -187,8 +187,8 @@ def _number_tags(kept: list[Piece], at: int) -> list[Tag]:
     elif (match := _NUMBER_WITH_UNIT.fullmatch(one.word)) and match[2] in _UNITS:
         unit, factor = _UNITS[match[2]]
         return [Tag("NUM", Number(_whole(float(match[1]) * factor), unit), 1, one.text, "num")]
-    elif one.indefinite and (unit := next((_UNITS[form] for form in spelling.forms(one.word) if form in _UNITS), None)):
-        return [Tag("NUM", Number(_whole(unit[1]), unit[0]), 1, one.text, "num")]  # "longer than an hour"
+    elif one.indefinite and (of := next((_UNITS[form] for form in spelling.forms(one.word) if form in _UNITS), None)):
+        return [Tag("NUM", Number(_whole(of[1]), of[0]), 1, one.text, "num")]  # "longer than an hour"
     else:
         return []
     found = [Tag("NUM", Number(value), 1, one.text, "num")]
