@@ -26,7 +26,7 @@ PROMPT_CHARS = 80
 
 StatusFilter = filters.one_of("status", "status", RUN_STATUSES)
 AgentFilter = filters.typed_in("agent", "agent", "agent_name")
-OwnerFilter = filters.typed_in("owner", "owner", "owner_sub")
+OwnerFilter = filters.person("owner", "owner", "owner_sub")
 RefusedFilter = filters.one_of("refused", "refused", ("true", "false"))
 
 
@@ -37,10 +37,10 @@ class RunAdmin(LiveRows):
     one = "run"
     title = "Agent runs"
     at = LIST
-    columns = ("short_id", "live_status", "agent_name", "asked", "owner_sub", "created_at", "attempt")
+    columns = ("short_id", "live_status", "agent_name", "asked", "who", "created_at", "attempt")
     narrowed_by = (StatusFilter, AgentFilter, OwnerFilter, RefusedFilter)
     found_by = ("pk", "session_id")
-    search_help_text = "The id of a run or of its session, or its owner exactly"
+    search_help_text = "The id of a run or of its session, or its owner's name"
     acts_right = RUNS_ACT
     acts = {
         "cancel": "Cancel the selected runs",

@@ -23,7 +23,7 @@ from apps.backoffice.told import tell
 STEPS_SHOWN = 50
 LIST = "/admin/agents/session/"
 StatusFilter = filters.one_of("status", "status", SESSION_STATUSES)
-OwnerFilter = filters.typed_in("owner", "owner", "owner_sub")
+OwnerFilter = filters.person("owner", "owner", "owner_sub")
 TenantFilter = filters.tenant_of("tenant_id")
 
 
@@ -31,12 +31,13 @@ class AgentSessionAdmin(ScopedAdmin):
     """Sessions of the tenant's people."""
 
     right = AGENT_SESSIONS
+    person = "owner_sub"
     ordering = ("-created_at", "-id")
     sortable_by = ()
     actions = ()
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        shown = ("short_id", "state", "owner_sub", "title", "created_at", "expires_at")
+        shown = ("short_id", "state", "who", "title", "created_at", "expires_at")
         return (*shown, "tenant") if staff_of(request).is_platform else shown
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ from apps.identity.standing import slug_of
 OUTCOMES = ("success", "denied", "failed")
 OutcomeFilter = filters.one_of("outcome", "outcome", OUTCOMES)
 ActionFilter = filters.typed_in("action", "action, or its beginning", "action__startswith")
-ActorFilter = filters.typed_in("actor", "actor", "actor")
+ActorFilter = filters.person("actor", "actor", "actor")
 ResourceFilter = filters.typed_in("resource", "resource id", "resource_id")
 CorrelationFilter = filters.typed_in("correlation", "correlation id", "correlation_id")
 TenantFilter = filters.tenant_of("tenant_id")
@@ -28,6 +28,7 @@ class AuditAdmin(ScopedAdmin):
     """Read-only for everybody, by the database's own trigger too."""
 
     right = AUDIT
+    person = "actor"
     search_fields = ("action",)
     search_help_text = "The beginning of an action: admin., access.refused"
     ordering = ("-created_at", "-seq")
@@ -35,7 +36,7 @@ class AuditAdmin(ScopedAdmin):
     actions = ()
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        shown = ("created_at", "action", "how", "actor", "resource_type", "resource_id")
+        shown = ("created_at", "action", "how", "who", "resource_type", "resource_id")
         return (*shown, "chain") if staff_of(request).is_platform else shown
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import TextFilter
 
 from apps.backoffice.reading import alias_for, as_uuid
 from apps.backoffice.rights import staff_of
+from apps.identity.selectors import subjects_named
 from apps.tenancy.models import Tenant
 
 
@@ -75,6 +76,22 @@ def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
             return queryset.filter(**{column: value}) if value else queryset
 
     return Typed
+
+
+def person(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
+    """Somebody, whose user name or subject the person types. ``column`` has the subject."""
+
+    class Person(TextFilter):
+        parameter_name = parameter
+        title = shown_as
+
+        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+            value = self.value()
+            if value and not value.isprintable():
+                raise IncorrectLookupParameters
+            return queryset.filter(**{f"{column}__in": subjects_named(value)}) if value else queryset
+
+    return Person
 
 
 def id_of(parameter: str, shown_as: str, column: str) -> type[TextFilter]:

@@ -20,7 +20,7 @@ from apps.jobs.types import JOB_TYPES
 
 StatusFilter = filters.one_of("status", "status", STATUSES)
 TypeFilter = filters.one_of("type", "type", tuple(JOB_TYPES))
-OwnerFilter = filters.typed_in("owner", "owner", "owner_sub")
+OwnerFilter = filters.person("owner", "owner", "owner_sub")
 RETRY = {"retry": "Run the selected ended jobs again"}
 
 
@@ -30,9 +30,9 @@ class JobAdmin(LiveRows):
     right = JOBS
     one = "job"
     at = "/admin/jobs/job/"
-    columns: tuple[str, ...] = ("short_id", "live_status", "type", "owner_sub", "created_at", "attempt", "crashes")
+    columns: tuple[str, ...] = ("short_id", "live_status", "type", "who", "created_at", "attempt", "crashes")
     narrowed_by: tuple[Any, ...] = (StatusFilter, TypeFilter, OwnerFilter)
-    search_help_text = "The id of a job, or its owner exactly"
+    search_help_text = "The id of a job, or its owner's name"
     acts_right = JOBS_ACT
     acts = {"cancel": "Cancel the selected jobs", **RETRY, "requeue": "Put the selected queued jobs in front"}
     live_template = "backoffice/job_live.html"
@@ -73,7 +73,7 @@ class DeadLetterAdmin(JobAdmin):
     """Jobs that failed after their last attempt. A retry takes them off this list."""
 
     ordering = ("-dead_lettered_at", "-id")
-    columns = ("short_id", "type", "owner_sub", "dead_lettered_at", "reason", "crashes")
+    columns = ("short_id", "type", "who", "dead_lettered_at", "reason", "crashes")
     narrowed_by = (TypeFilter, OwnerFilter)
     acts = RETRY
 

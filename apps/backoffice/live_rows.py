@@ -19,6 +19,7 @@ from apps.backoffice.reading import alias_for, as_uuid, reading
 from apps.backoffice.rights import Staff, require, staff_of
 from apps.backoffice.scoped_admin import PAGE_SIZE, ScopedAdmin
 from apps.backoffice.site import site
+from apps.identity.selectors import subjects_named
 
 EVENTS_SHOWN = 200
 STOP_POLLING = 286  # htmx's own status: take this answer and ask no more
@@ -33,6 +34,7 @@ class LiveRows(ScopedAdmin):
     row's page that changes; its ``ended`` says that it will not change any more.
     """
 
+    person = "owner_sub"
     one = "row"  # what the person calls it
     title = ""
     at = ""  # the list's own address, and what those of its rows begin with
@@ -75,7 +77,7 @@ class LiveRows(ScopedAdmin):
             return queryset, False
         sought = as_uuid(term)
         if sought is None:
-            return queryset.filter(owner_sub=term), False
+            return queryset.filter(owner_sub__in=subjects_named(term)), False
         matches = Q()
         for column in self.found_by:
             matches |= Q(**{column: sought})

@@ -10,13 +10,13 @@ from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from apps.backoffice import filters
-from apps.backoffice.llm_shown import badge, names_of, usd
+from apps.backoffice.llm_shown import badge, usd
 from apps.backoffice.models import ModelCall
 from apps.backoffice.reading import alias_for
 from apps.backoffice.rights import SPENDING, Staff, require, staff_of
-from apps.backoffice.scoped_admin import BoundedList, ScopedAdmin
+from apps.backoffice.scoped_admin import ScopedAdmin
 from apps.backoffice.site import site
-from apps.identity.selectors import username_of
+from apps.identity.selectors import usernames_of
 from apps.identity.standing import slug_of
 from apps.llm.models import CALL_STATES, LlmAccount, LlmHour
 from apps.llm.types import NANO_USD
@@ -31,7 +31,7 @@ StateFilter = filters.one_of("state", "state", CALL_STATES)
 OutcomeFilter = filters.typed_in("outcome", "outcome", "outcome")
 ModelFilter = filters.typed_in("model", "model", "instance")
 ProviderFilter = filters.typed_in("provider", "provider", "provider")
-UserFilter = filters.typed_in("user", "user (subject)", "user_sub")
+UserFilter = filters.person("user", "user", "user_sub")
 TenantFilter = filters.tenant_of("tenant_id")
 # An open or lost call counts with what is held for it.
 SPENT = Coalesce(Sum("nano_usd", filter=Q(state="settled")), 0) + Coalesce(
@@ -40,22 +40,11 @@ SPENT = Coalesce(Sum("nano_usd", filter=Q(state="settled")), 0) + Coalesce(
 TOKENS = Coalesce(Sum(F("input_tokens") + F("output_tokens")), 0)
 
 
-class WithNames(BoundedList):
-    """Each row of the page with its person's name."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        super().get_results(request)
-        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
-        names = names_of(row.user_sub for row in rows)
-        for row in rows:
-            row.who = names[row.user_sub]
-        self.result_list = rows
-
-
 class CallAdmin(ScopedAdmin):
     """Calls of the tenant's people; for a platform administrator of all tenants. Nothing here changes them."""
 
     right = SPENDING
+    person = "user_sub"
     ordering = ("-started_at", "-id")
     sortable_by = ()
     actions = ()
@@ -66,9 +55,6 @@ class CallAdmin(ScopedAdmin):
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
         shown = ("started_at", "shown_state", "instance", "shown_provider", "who", "purpose", "tokens", "cost", "took")
         return (*shown, "of_tenant") if staff_of(request).is_platform else shown
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
-        return WithNames
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
         shown = (StateFilter, OutcomeFilter, ModelFilter, ProviderFilter, UserFilter)
@@ -83,10 +69,6 @@ class CallAdmin(ScopedAdmin):
     @display(description="Provider")
     def shown_provider(self, row: ModelCall) -> str:
         return f"{row.provider}, stood in" if row.used_fallback else row.provider
-
-    @display(description="Who")
-    def who(self, row: ModelCall) -> str:
-        return getattr(row, "who", None) or username_of(row.user_sub) or row.user_sub
 
     @display(description="Tokens in / out")
     def tokens(self, row: ModelCall) -> str:
@@ -120,7 +102,7 @@ class CallAdmin(ScopedAdmin):
                 ("State", self.shown_state(row)),
                 ("Model", f"{row.instance} ({row.model_id})"),
                 ("Provider", self.shown_provider(row)),
-                ("Who", self.who(row)),
+                ("Who", usernames_of([row.user_sub])[row.user_sub]),
                 ("Tenant", self.of_tenant(row)),
                 ("Purpose", row.purpose),
                 ("Run", row.run_id or "none"),
@@ -149,7 +131,7 @@ def spending(request: HttpRequest) -> HttpResponseBase:
         for row in _most(calls, "instance", "provider")
     ]
     people = list(_most(calls, "user_sub", "tenant_id"))
-    names = names_of(row["user_sub"] for row in people)
+    names = usernames_of(row["user_sub"] for row in people)
     by_user = [
         (names[row["user_sub"]], slug_of(row["tenant_id"]) or "", f"{row['n']:,}", f"{row['tokens']:,}",
          usd(row["spent"]))

@@ -8,10 +8,11 @@ from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponseBase, HttpResponseRedirect
 
 from apps.backoffice.llm_forms import DefaultForm
-from apps.backoffice.llm_shown import names_of, owner_named
+from apps.backoffice.llm_shown import owner_named
 from apps.backoffice.reading import alias_for, as_uuid, reading
 from apps.backoffice.rights import MODELS, Staff, require
 from apps.backoffice.site import site
+from apps.identity.selectors import usernames_of
 from apps.llm import defaults
 from apps.llm.models import ModelDefault, ModelInstance
 from apps.llm.registry import model_defaults
@@ -28,7 +29,7 @@ def shown(request: HttpRequest) -> HttpResponseBase:
     """A default of a user goes before its tenant's, and that before the platform's."""
     staff = require(request, MODELS)
     rows = list(_defaults(staff).order_by("scope", "tenant_id", "user_sub")[: 2 * SHOWN])
-    names = names_of([row.updated_by for row in rows] + [row.user_sub for row in rows if row.user_sub])
+    names = usernames_of([row.updated_by for row in rows] + [row.user_sub for row in rows if row.user_sub])
     of_platform = next((row for row in rows if row.scope == "global"), None)
     of_tenants = {row.tenant_id: row for row in rows if row.scope == "tenant"}
     tenants: list[tuple[Any, ...]] = []

@@ -34,7 +34,7 @@ class WithHealth(BoundedList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        rows: list[Any] = list(self.result_list)
         self.result_list = rows
         seen = monitoring.health_of_all([row.pk for row in rows])
         for row in rows:

@@ -1,6 +1,5 @@
 """How providers and models are shown: whose they are, how they are, what they cost; and the base of their lists."""
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
@@ -9,10 +8,9 @@ from django.contrib.admin import display
 from django.http import Http404, HttpRequest
 from django.utils.html import format_html
 
-from apps.backoffice.reading import alias_for, as_uuid, reading
+from apps.backoffice.reading import alias_for, reading
 from apps.backoffice.rights import MODELS, Staff, require, staff_of
 from apps.backoffice.scoped_admin import ScopedAdmin
-from apps.identity.models import User
 from apps.identity.standing import slug_of
 from apps.llm.circuits import CircuitView
 from apps.llm.models import Provider
@@ -63,14 +61,6 @@ def circuit_badge(circuit: CircuitView) -> str:
     elif circuit.state == "OPEN":
         word = f"{word}, the next call tries"
     return badge(word, CIRCUIT_COLOURS.get(circuit.state, "unknown"))
-
-
-def names_of(subs: Iterable[str]) -> dict[str, str]:
-    """The user names behind subjects, asked for in one go; a subject that is no account here stands for itself."""
-    subjects = set(subs)
-    accounts = {sub: user_id for sub in subjects if (user_id := as_uuid(sub))}
-    known = dict(User.objects.filter(id__in=accounts.values()).values_list("id", "username"))
-    return {sub: known.get(accounts[sub], sub) if sub in accounts else sub for sub in subjects}
 
 
 def usd(nano: int | None) -> str:

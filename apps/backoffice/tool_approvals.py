@@ -30,7 +30,7 @@ WAITING = Q(status=PENDING, expires_at__gt=Now())
 COLOURS = {PENDING: "pending", APPROVED: "ok", USED: "ok", DENIED: "denied", EXPIRED: "unknown"}
 PREVIEW_CHARS = 60
 ToolFilter = filters.typed_in("tool", "tool", "tool")
-OwnerFilter = filters.typed_in("owner", "who called", "owner_sub")
+OwnerFilter = filters.person("owner", "who called", "owner_sub")
 TenantFilter = filters.tenant_of("tenant_id")
 # As it is now: one that nobody decided in time has expired.
 StateFilter = filters.narrowed_to(
@@ -48,6 +48,7 @@ class ApprovalAdmin(ScopedAdmin):
     """The tenant's; for a platform administrator those of all tenants. What waits comes first."""
 
     right = TOOL_APPROVALS
+    person = "owner_sub"
     ordering = (Case(When(WAITING, then=Value(0)), default=Value(1)).asc(), "-created_at", "-id")
     sortable_by = ()
     actions = ()
@@ -56,7 +57,7 @@ class ApprovalAdmin(ScopedAdmin):
         return super().changelist_view(request, {"title": "Calls that wait for a person", **(extra_context or {})})
 
     def get_list_display(self, request: HttpRequest) -> tuple[str, ...]:
-        shown = ("asked_at", "state", "tool", "shown_effect", "given", "caller", "door", "expires_at", "decider")
+        shown = ("asked_at", "state", "tool", "shown_effect", "given", "who", "door", "expires_at", "decider")
         return (*shown, "tenant") if staff_of(request).is_platform else shown
 
     def get_list_filter(self, request: HttpRequest) -> tuple[Any, ...]:
@@ -85,10 +86,6 @@ class ApprovalAdmin(ScopedAdmin):
     def given(self, row: ToolApproval) -> str:
         text = seen(row.beginning)  # type: ignore[attr-defined]
         return text if len(text) <= PREVIEW_CHARS else f"{text[:PREVIEW_CHARS]} ..."
-
-    @display(description="Who called")
-    def caller(self, row: ToolApproval) -> str:
-        return row.owner_sub
 
     @display(description="Decided by")
     def decider(self, row: ToolApproval) -> str:

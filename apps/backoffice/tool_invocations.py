@@ -23,7 +23,7 @@ from kernel.clock import now
 StatusFilter = filters.one_of("status", "status", INVOCATION_STATUSES)
 ToolFilter = filters.typed_in("tool", "tool", "tool")
 DoorFilter = filters.one_of("door", "door", DOORS)
-OwnerFilter = filters.typed_in("owner", "owner", "owner_sub")
+OwnerFilter = filters.person("owner", "owner", "owner_sub")
 RunFilter = filters.id_of("run", "run", "run_id")
 
 
@@ -34,10 +34,10 @@ class InvocationAdmin(LiveRows):
     one = "call"
     title = "Calls of tools"
     at = "/admin/tools/toolinvocation/"
-    columns = ("short_id", "live_status", "tool", "shown_effect", "door", "owner_sub", "created_at", "took", "code")
+    columns = ("short_id", "live_status", "tool", "shown_effect", "door", "who", "created_at", "took", "code")
     narrowed_by = (StatusFilter, ToolFilter, DoorFilter, OwnerFilter, RunFilter)
     found_by = ("pk", "run_id", "job_id")
-    search_help_text = "The id of a call, of its run or of its job, or its owner exactly"
+    search_help_text = "The id of a call, of its run or of its job, or its owner's name"
     live_template = "backoffice/tool_call_live.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:

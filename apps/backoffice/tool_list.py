@@ -54,7 +54,7 @@ class WithCalls(BoundedList):
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        rows: list[Any] = list(self.result_list)  # type: ignore[has-type]
+        rows: list[Any] = list(self.result_list)
         staff = staff_of(request)
         alias, names = alias_for(staff), [row.name for row in rows]
         recent = ToolInvocation._base_manager.using(alias).filter(created_at__gt=now() - WINDOW).order_by()

@@ -9,7 +9,8 @@ from django.contrib.admin.utils import quote
 
 from apps.audit.models import PLATFORM_CHAIN, AuditLog
 from apps.backoffice.documents import pretty, seen
-from apps.backoffice.llm_shown import badge, names_of
+from apps.backoffice.llm_shown import badge
+from apps.identity.selectors import usernames_of
 from apps.tools.models import ToolManifest, ToolPolicy
 from apps.tools.policies import declared_approval
 from apps.tools.spec import APPROVALS
@@ -92,7 +93,7 @@ def history(alias: str, kind: str, name: str, chain: UUID = PLATFORM_CHAIN) -> l
     """(heading, text) of the latest changes that the audit log holds, the newest first. Inside the fence."""
     rows = AuditLog._base_manager.using(alias).filter(tenant_id=chain, resource_id=name, resource_type=kind)
     found = list(rows.order_by("-seq")[:HISTORY_SHOWN])
-    names = names_of(row.actor for row in found)
+    names = usernames_of(row.actor for row in found)
     return [
         (f"{row.created_at:%Y-%m-%d %H:%M:%S}: {SAYS.get(row.action, row.action)}, by {names[row.actor]}", _told(row))
         for row in found

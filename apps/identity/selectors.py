@@ -1,5 +1,7 @@
 """Reading accounts."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +17,16 @@ def username_of(sub: str) -> str | None:
     return User.objects.filter(id=user_id).values_list("username", flat=True).first()
 
 
+def usernames_of(subs: Iterable[str]) -> dict[str, str]:
+    """The user names behind subjects, asked for in one go; a subject that is no account here stands for itself."""
+    subjects, accounts = set(subs), {}
+    for sub in subjects:
+        with suppress(ValueError):
+            accounts[sub] = UUID(sub)
+    known = dict(User.objects.filter(id__in=accounts.values()).values_list("id", "username"))
+    return {sub: known.get(accounts[sub], sub) if sub in accounts else sub for sub in subjects}
+
+
 def roles_in(tenant_id: UUID, sub: str) -> frozenset[str]:
     """The roles of a tenant's account; none for an account of another tenant, and for a caller that has none here."""
     try:
@@ -27,6 +39,12 @@ def roles_in(tenant_id: UUID, sub: str) -> frozenset[str]:
 
 def user_by_name(username: str) -> User | None:
     return User.objects.filter(username=username).first()
+
+
+def subjects_named(said: str) -> list[str]:
+    """Whom a person may mean: the subject of this very text, and the account of this user name."""
+    account = user_by_name(said)
+    return [said] if account is None else [said, str(account.id)]
 
 
 def accounts_of(tenant_id: UUID) -> list[dict[str, Any]]:

@@ -50,6 +50,20 @@ def test_the_list_shows_the_tenants_jobs_and_filters_them(tenant: Tenant, tenant
 
 
 @pytest.mark.requirement("admin:jobs")
+def test_the_list_names_people_and_finds_them_by_name(
+    tenant: Tenant, tenant_admin: Browser, make_user: MakeUser
+) -> None:
+    ada, bob = make_user("user"), make_user("user")
+    jobs = {user: make_row(make_principal(tenant, sub=str(user.id)), type_name="demo") for user in (ada, bob)}
+
+    everything = tenant_admin.get("/admin/jobs/job/").text
+    found = [tenant_admin.get("/admin/jobs/job/", params={by: ada.username}).text for by in ("q", "owner")]
+
+    assert ada.username in everything and bob.username in everything
+    assert all(str(jobs[ada]) in page and str(jobs[bob]) not in page for page in found)
+
+
+@pytest.mark.requirement("admin:jobs")
 def test_what_is_not_there_is_said_on_a_page(tenant_admin: Browser) -> None:
     empty = tenant_admin.get("/admin/jobs/job/")
     unmatched = tenant_admin.get("/admin/jobs/job/?q=nobody")
