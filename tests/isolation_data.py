@@ -90,9 +90,10 @@ def fill(session: neo4j.Session, *, with_others: bool) -> None:
         return
     session.run(tool, uid="b-tool", tenant=B, size=0).consume()
     alone = (
-        "CREATE (:Protein {uid: 'b-protein', tenant_id: $tenant, name: 'actin'})-[:RUNS {tenant_id: $tenant}]->(:Pathway"
+        "CREATE (:Protein {uid: 'b-protein', tenant_id: $tenant, name: 'actin'})"
+        "-[:RUNS {tenant_id: $tenant}]->(:Pathway {uid: 'b-pathway', tenant_id: $tenant})"
     )
-    session.run(alone + " {uid: 'b-pathway', tenant_id: $tenant})", tenant=B).consume()  # labels that A has none of
+    session.run(alone, tenant=B).consume()  # labels that A has none of
     _create(session, nodes_of(B, "b", spoiled=True))
     _create(session, nodes_of(None, "n", spoiled=True))
     for number, tenant in enumerate(ALMOST_A):
