@@ -20,17 +20,19 @@ import hashlib
 import json
 import os
 import signal
+import threading
 import time
 from typing import Any
 
 import psycopg
+from django.db import transaction
 
 from apps.agents.phases.plan import Plan
 from apps.agents.thinking.budgets import BudgetExhausted
 from apps.agents.types import Final, Intent, Ports, RunView, StepResult, Todo
-from kernel import engine_db
+from kernel import engine_db, tenant_context
 from kernel.errors import ForbiddenError, UnavailableError
-from kernel.tenant_context import tenant_scope, tenant_statement
+from kernel.tenant_context import tenant_statement
 from workers.runs import course
 
 EFFECTS_SCHEMA = """
@@ -43,7 +45,7 @@ GRANT SELECT, INSERT ON run_effects TO cineca_engine;
 """
 LINE = "INSERT INTO run_effects (run_id, index, attempt, what, token) VALUES (%s, %s, %s, %s, %s)"
 BLOCK_S = 60.0
-_torn: list[Any] = []  # scopes: whoever is interrupted between two bytecodes does not come to leave them
+TORN = threading.Event()  # a step is in a scope as one is that was interrupted between two bytecodes: it is never left
 _real = (course.classify, course.plan_run, course.step, course.finalize)
 
 
@@ -135,8 +137,9 @@ def _do(script: dict[str, Any], view: RunView, index: int) -> StepResult | None:
             while True:
                 pass
         case "torn":
-            _torn.append(tenant_scope(view.tenant_id))
-            _torn[-1].__enter__()
+            tenant_context._current.set(view.tenant_id)
+            transaction.atomic().__enter__()
+            TORN.set()
             while True:
                 pass
         case "block":

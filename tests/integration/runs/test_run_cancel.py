@@ -144,7 +144,7 @@ def test_a_thread_whose_phase_was_interrupted_carries_the_next_run(principal, en
     with ThreadPoolExecutor(1) as pool:
         left = pool.submit(carry)
         hold = wait_for(lambda: next((held for held in engine.holds() if held.place == "step 0"), None), what="a hold")
-        wait_for(lambda: run_script._torn, what="the step being in its scope")
+        wait_for(run_script.TORN.is_set, what="the step being in its scope")
         hold.stop("cancelled")
         hold.interrupt()
 
