@@ -41,6 +41,7 @@ class HandRun:
         run, _ = run_services.create_run(principal, fields=asked, job_id=job.id)
         self.id, self.last_seq, self.token = run.id, run.last_seq, 0
         self.change(job_id=None, hinted_at=Now() + timedelta(hours=1))
+        job.finish()  # else it would be work under way of its tenant's
 
     def change(self, **columns: Any) -> "HandRun":
         """Columns of its row, behind everybody's back."""
@@ -78,7 +79,16 @@ class HandRun:
             rows, _ = run_ledger.append_events(connection, lines)
         return self._told(rows, shown)
 
-    def finish(self, status: str = "succeeded", *, shown: bool = True, **columns: Any) -> "HandRun":
+    def finish(
+        self, status: str = "succeeded", *, step: dict[str, Any] | None = None, shown: bool = True, **columns: Any
+    ) -> "HandRun":
+        """``step``: committed before, since the statement that ends a run writes none."""
+        if step is not None:
+            kept = Move(self.id, self.token, CLASSIFY, 0, self.last_seq, step=step, keep_s=LEASE_S)
+            with engine_db.connect("tests") as connection:
+                moved = run_ledger.move(connection, kept)
+            assert moved is not None and moved.kept is not None, "the database refused the step"
+            self.token = moved.kept["token"]
         output = {"text": "Done.", "outputs": [{"type": "text", "text": "Done."}]}
         error = {"message": "by hand", "reason": "by_hand"} if status == "failed" else None
         move = Move(
