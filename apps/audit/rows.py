@@ -1,7 +1,7 @@
-"""An audit row on its way into the database: what it says, and the one INSERT that both ways of writing share."""
+"""An audit row on its way into the database: what it says, and how one row, or many of them, are written."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from apps.audit.models import PLATFORM_CHAIN
@@ -11,11 +11,19 @@ from kernel.request_context import current
 NAME_MAX = 300
 
 # seq, created_at and the hashes are the database's to say. Prepared on each connection after its second use.
-INSERT = """
+INSERT: LiteralString = """
 INSERT INTO audit_logs (id, tenant_id, actor, actor_tenant_id, action, resource_type, resource_id, outcome, details,
     error_message, request_id, correlation_id, trace_id, client_ip)
 VALUES (%(id)s, %(tenant_id)s, %(actor)s, %(actor_tenant_id)s, %(action)s, %(resource_type)s, %(resource_id)s,
     %(outcome)s, %(details)s::jsonb, %(error_message)s, %(request_id)s, %(correlation_id)s, %(trace_id)s, %(client_ip)s)
+"""
+# The same for a JSON list of such values, in its order: half the work of one statement a row.
+INSERT_ALL: LiteralString = """
+INSERT INTO audit_logs (id, tenant_id, actor, actor_tenant_id, action, resource_type, resource_id, outcome, details,
+    error_message, request_id, correlation_id, trace_id, client_ip)
+SELECT id, tenant_id, actor, actor_tenant_id, action, resource_type, resource_id, outcome, (details #>> '{}')::jsonb,
+    error_message, request_id, correlation_id, trace_id, client_ip
+FROM ROWS FROM (jsonb_populate_recordset(NULL::audit_logs, %(rows)s::jsonb)) WITH ORDINALITY ORDER BY ordinality
 """
 
 

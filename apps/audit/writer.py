@@ -14,8 +14,9 @@ from typing import Any
 
 import psycopg
 import structlog
+from pydantic_core import to_json
 
-from apps.audit.rows import INSERT, Row, row_of
+from apps.audit.rows import INSERT_ALL, Row, row_of
 from kernel import engine_db, metrics
 from kernel.clock import iso, now
 
@@ -130,8 +131,7 @@ class Writer:
 
     @staticmethod
     def _insert(connection: psycopg.Connection[Any], rows: list[Row]) -> None:
-        with connection.transaction(), connection.cursor() as cursor:
-            cursor.executemany(INSERT, [_on_time(row).values() for row in rows])
+        connection.execute(INSERT_ALL, {"rows": to_json([_on_time(row).values() for row in rows]).decode()})
 
     def _insert_singly(self, connection: psycopg.Connection[Any], rows: list[Row]) -> None:
         """One of them is refused by the database for good: the others must not go with it."""
