@@ -4,7 +4,7 @@
 """
 
 import time
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -61,6 +61,12 @@ def record(
     )
     with psycopg.Cursor(connections[using or _open_door()].connection) as cursor:
         cursor.execute(INSERT, row.values())
+
+
+def statement(**said: Any) -> tuple[LiteralString, dict[str, Any]]:
+    """What ``record`` would write of the same arguments (all but ``error_message`` and ``using`` are needed), with its
+    values: for who sends it in one pipeline with the change, after that (kernel.tenant_context.tenant_statements)."""
+    return INSERT, row_of(**{"error_message": "", **said}).values()
 
 
 def note(

@@ -15,7 +15,7 @@ from apps.tools.stopping import GRACE_S
 from kernel.errors import ConflictError
 from kernel.jsonb import json_text
 from kernel.request_context import current
-from kernel.tenant_context import prepared_cursor, tenant_scope, tenant_statement
+from kernel.tenant_context import OWN_TENANT, tenant_statement, tenant_statements
 
 LOST_AFTER_S = 10.0  # beyond the time that the tool has
 
@@ -23,19 +23,19 @@ _COLUMNS: LiteralString = """
 INSERT INTO tool_invocations (id, tenant_id, owner_sub, tool, version, effect, door, status, arguments, result, error,
     idempotency_key, request_hash, approval_id, run_id, session_id, job_id, request_id, correlation_id, traceparent,
     duration_ms, created_at, finished_at, lost_at)
-VALUES (%(id)s, %(tenant)s, %(sub)s, %(tool)s, %(version)s, %(effect)s, %(door)s, %(status)s, %(arguments)s::jsonb,
-    %(result)s::jsonb, %(error)s::jsonb, %(key)s, %(hash)s, %(approval)s, %(run)s, %(session)s, %(job)s,
-    %(request_id)s, %(correlation_id)s, %(traceparent)s, %(duration_ms)s::float8,
+SELECT %(id)s, own.tenant::uuid, %(sub)s, %(tool)s, %(version)s, %(effect)s, %(door)s, %(status)s,
+    %(arguments)s::jsonb, %(result)s::jsonb, %(error)s::jsonb, %(key)s, %(hash)s, %(approval)s, %(run)s, %(session)s,
+    %(job)s, %(request_id)s, %(correlation_id)s, %(traceparent)s, %(duration_ms)s::float8,
 """
-WHOLE: LiteralString = (
-    _COLUMNS
-    + "clock_timestamp() - make_interval(secs => %(duration_ms)s::float8 / 1000), clock_timestamp(), NULL) RETURNING id"
-)
+WHOLE: LiteralString = f"""{_COLUMNS}
+clock_timestamp() - make_interval(secs => %(duration_ms)s::float8 / 1000), clock_timestamp(), NULL
+FROM {OWN_TENANT} RETURNING id
+"""
 # Whoever finds a row of the same key there does nothing, unless that row was lost, or is the caller's to take over: a
 # worker that shut down has stopped the tool, which the next one begins again.
-BEGIN: LiteralString = (
-    _COLUMNS
-    + """clock_timestamp(), NULL, clock_timestamp() + make_interval(secs => %(lost_after_s)s::float8))
+BEGIN: LiteralString = f"""{_COLUMNS}
+clock_timestamp(), NULL, clock_timestamp() + make_interval(secs => %(lost_after_s)s::float8)
+FROM {OWN_TENANT}
 ON CONFLICT (tenant_id, owner_sub, tool, idempotency_key) DO UPDATE SET lost_at = EXCLUDED.lost_at,
     status = 'running', error = NULL, finished_at = NULL
     WHERE tool_invocations.request_hash = EXCLUDED.request_hash
@@ -43,7 +43,6 @@ ON CONFLICT (tenant_id, owner_sub, tool, idempotency_key) DO UPDATE SET lost_at 
             OR tool_invocations.status = 'running' AND tool_invocations.lost_at < clock_timestamp())
 RETURNING id
 """
-)
 FIND: LiteralString = """
 SELECT id, status, request_hash, result::text AS result, error::text AS error, duration_ms FROM tool_invocations
 WHERE tenant_id = %(tenant)s AND owner_sub = %(sub)s AND tool = %(tool)s AND idempotency_key = %(key)s
@@ -138,10 +137,7 @@ def end(entry: Entry, outcome: Outcome, *, begun: bool) -> None:
         tenant_statement(tenant_id, END if begun else WHOLE, values)
         trail.note(**_audited(entry, outcome))
         return
-    with tenant_scope(tenant_id):
-        with prepared_cursor() as cursor:
-            cursor.execute(END, values)
-        trail.record(**_audited(entry, outcome))
+    tenant_statements(tenant_id, [(END, values), trail.statement(**_audited(entry, outcome))])
 
 
 def _audited(entry: Entry, outcome: Outcome) -> dict[str, Any]:

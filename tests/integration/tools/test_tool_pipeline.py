@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from pydantic import Field
 
+from apps.audit import trail
 from apps.graph.errors import QueryCancelledError
 from apps.identity.principal import Principal
 from apps.tenancy.services import change_tenant
@@ -305,3 +306,15 @@ def test_personal_data_is_hidden_in_results_and_in_the_store(principal: Principa
 
     assert "ada@example.org" not in hidden
     assert "ada@example.org" not in str(invocations(principal)[0].arguments)
+
+
+def test_a_change_and_its_audit_line_are_stored_together_or_not_at_all(
+    principal: Principal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail, "statement", lambda **said: ("SELECT 1 / 0", {}))
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        call(principal, "probe.write")
+
+    with tenant_scope(principal.tenant_id):
+        assert ToolInvocation.objects.get().status == "running"
