@@ -20,12 +20,12 @@ def own_issuer() -> str:
 
 def keyring() -> Keyring:
     """The keys the settings name; a relative directory counts from the project's root."""
-    return _keyring(Path(settings.BASE_DIR) / settings.ISSUER_KEYS_DIR)
+    return _keyring(settings.BASE_DIR, settings.ISSUER_KEYS_DIR)
 
 
 @lru_cache(maxsize=8)
-def _keyring(directory: Path) -> Keyring:
-    return Keyring(directory)
+def _keyring(root: Path, directory: Path | str) -> Keyring:
+    return Keyring(root / directory)
 
 
 def sign_access_token(
