@@ -1,6 +1,9 @@
 """What a call of a tool costs: the pipeline's own share, and tools/list and tools/call over MCP at 1 and 32 clients,
 beside a bare server of the same SDK with the same tools.
 
+Two tools are called: one that says the time, where nothing but the frame is measured, and one that asks the graph. The
+bare server asks the same server the same Cypher by the plain driver, and gives the rows as they come.
+
 Each client is a caller of its own. Targets: the pipeline adds less than 3 ms to a call, its row and its audit line
 written; over MCP p50 and p99 at most 1.5 of the bare server's, which knows no caller, no limit and no store.
 """
@@ -20,20 +23,25 @@ from setting import ROOT, Setting, free_port
 
 CLIENTS = (1, 32)
 NOW, BEFORE = "2026-07-28", "2025-11-25"
-TIME, CACHE = "system.time", "cache.set"
+TIME, CACHE, QUERY = "system.time", "cache.set", "graph.query"
+CYPHER = "MATCH (u:User)-[:RUNS]->(t:Task) RETURN u.user_name AS name, count(t) AS tasks ORDER BY tasks DESC LIMIT 5"
+GIVEN: dict[str, dict[str, Any]] = {TIME: {}, CACHE: {"key": "bench", "value": "x"}, QUERY: {"cypher": CYPHER}}
+LIST = "tools/list"
+ASKED = (LIST, TIME, QUERY)  # over MCP: the list, or a call of the tool
 PIPELINE_MS, OF_BARE = 3.0, 1.5
 
 
-def message(port: int, token: str, method: str, version: str) -> str:
-    """One request of tools/list, or of tools/call for the tool that says the time."""
-    params: dict[str, Any] = {} if method == "tools/list" else {"name": TIME, "arguments": {}}
+def message(port: int, token: str, asked: str, version: str) -> str:
+    """One request of what is ASKED."""
+    method = LIST if asked == LIST else "tools/call"
+    params: dict[str, Any] = {} if asked == LIST else {"name": asked, "arguments": GIVEN[asked]}
     names = [f"Mcp-Protocol-Version: {version}", "Accept: application/json, text/event-stream"]
     if version == NOW:
         params["_meta"] = {
             "io.modelcontextprotocol/protocolVersion": version,
             "io.modelcontextprotocol/clientCapabilities": {},
         }
-        names += [f"Mcp-Method: {method}", *([f"Mcp-Name: {TIME}"] if method == "tools/call" else [])]
+        names += [f"Mcp-Method: {method}", *([f"Mcp-Name: {asked}"] if asked != LIST else [])]
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
     head = [
         "POST /mcp HTTP/1.1", f"Host: 127.0.0.1:{port}", f"Authorization: Bearer {token}",
@@ -46,8 +54,12 @@ class Bench:
     """Thirty-two callers of one tenant, and the two servers."""
 
     def __init__(self, setting: Setting, seconds: float) -> None:
+        from apps.graph.seeding.generator import DEFAULT_SEED
+        from apps.graph.seeding.sowing import sow
+
         self.setting, self.seconds = setting, seconds
         self.tenant = setting.tenant()
+        sow(self.tenant.id, users=40, seed=DEFAULT_SEED)
         self.tokens = [setting.token(self.tenant, sub=f"caller-{number}") for number in range(max(CLIENTS))]
 
     def ours(self) -> Server:
@@ -74,11 +86,11 @@ class Bench:
         return Server(f"bare SDK, {len(listed)} tools", port, process)
 
     def measure(
-        self, server: Server, method: str, version: str, clients: int, seconds: float | None = None
+        self, server: Server, asked: str, version: str, clients: int, seconds: float | None = None
     ) -> dict[str, float]:
         """What one load did; RuntimeError when an answer was not the expected one."""
         seconds = seconds or self.seconds
-        requests = [message(server.port, token, method, version) for token in self.tokens]
+        requests = [message(server.port, token, asked, version) for token in self.tokens]
         plan = Plan("127.0.0.1", server.port, requests, clients, seconds, 200)
         path = write_plan(self.setting.home / "plan.json", plan)
         cpu_s = server.process.cpu_s()
@@ -88,7 +100,7 @@ class Bench:
             raise RuntimeError(f"the load generator failed: {done.stderr[-2000:]}")
         result: dict[str, float] = json.loads(done.stdout)
         if result.pop("failures") or not result["answers"]:
-            raise RuntimeError(f"{server.name}, {method}, {clients} clients: {done.stdout}")
+            raise RuntimeError(f"{server.name}, {asked}, {clients} clients: {done.stdout}")
         counted_share = seconds / (seconds + plan.lead_s)
         result["cpu_ms"] = 1000 * (server.process.cpu_s() - cpu_s) / result["answers"] * counted_share
         return result
@@ -123,7 +135,7 @@ def pipeline(bench: Bench, calls: int) -> None:
         return call
 
     rows = []
-    for name, arguments in ((TIME, {}), (CACHE, {"key": "bench", "value": "x"})):
+    for name, arguments in GIVEN.items():
         took = {}
         for what, call in (("function", alone(name, arguments)), ("pipeline", piped(name, arguments))):
             for number in range(50):
@@ -150,27 +162,27 @@ def pipeline(bench: Bench, calls: int) -> None:
 def over_mcp(bench: Bench, rounds: int) -> None:
     """Both servers in turn, round by round."""
     ours, bare = bench.ours(), bench.bare()
-    kinds = [(method, version) for version in (NOW, BEFORE) for method in ("tools/list", "tools/call")]
+    kinds = [(asked, version) for version in (NOW, BEFORE) for asked in ASKED]
     results: dict[tuple[str, str, int, str], list[dict[str, float]]] = {}
     for server in (ours, bare):
-        for method, version in kinds:
-            bench.measure(server, method, version, 2, seconds=3)  # warm: schemas made, pools open
+        for asked, version in kinds:
+            bench.measure(server, asked, version, 2, seconds=3)  # warm: schemas made, pools open
     for number in range(1, rounds + 1):
-        for method, version in kinds:
+        for asked, version in kinds:
             for clients in CLIENTS:
                 for server in (ours, bare):
-                    result = bench.measure(server, method, version, clients)
-                    results.setdefault((method, version, clients, server.name), []).append(result)
+                    result = bench.measure(server, asked, version, clients)
+                    results.setdefault((asked, version, clients, server.name), []).append(result)
         report.say(f"round {number} done")
     check_store(bench)
     rows, verdicts = [], []
-    for method, version in kinds:
+    for asked, version in kinds:
         for clients in CLIENTS:
-            mine, theirs = (results[method, version, clients, server.name] for server in (ours, bare))
+            mine, theirs = (results[asked, version, clients, server.name] for server in (ours, bare))
             for server, values in ((ours, mine), (bare, theirs)):
                 rows.append(
                     (
-                        method, version, clients, server.name,
+                        asked, version, clients, server.name,
                         *(report.spread([value[name] for value in values], 2) for name in ("p50_ms", "p99_ms")),
                         report.spread([value["cpu_ms"] for value in values], 2),
                         report.spread([value["per_s"] for value in values]),
@@ -178,9 +190,9 @@ def over_mcp(bench: Bench, rounds: int) -> None:
                 )  # fmt: skip
             for name in ("p50_ms", "p99_ms"):
                 found = report.ratio([value[name] for value in mine], [value[name] for value in theirs])
-                what = f"{method} {version}, {clients} clients, {name[:3]}"
+                what = f"{asked} {version}, {clients} clients, {name[:3]}"
                 verdicts.append(f"{what}: ours / bare {report.verdict(found, OF_BARE, at_most=True)}")
-    head = ("message", "revision", "clients", "server", "p50 ms", "p99 ms", "CPU ms", "a second")
+    head = ("asked", "revision", "clients", "server", "p50 ms", "p99 ms", "CPU ms", "a second")
     report.table("Over MCP", head, rows)
     print("\n".join(verdicts))
 
@@ -192,10 +204,10 @@ def check_store(bench: Bench) -> None:
 
     with tenant_scope(bench.tenant.id):
         failed = ToolInvocation.objects.exclude(status="succeeded").count()
-        stored = ToolInvocation.objects.filter(door="mcp", tool=TIME).count()
-    if failed or not stored:
+        stored = {name: ToolInvocation.objects.filter(door="mcp", tool=name).count() for name in (TIME, QUERY)}
+    if failed or not all(stored.values()):
         raise RuntimeError(f"{failed} calls failed, {stored} were stored")
-    report.say(f"{stored:,} calls stored, none failed")
+    report.say(f"{stored} calls stored, none failed")
 
 
 def main() -> None:
