@@ -125,7 +125,7 @@ def _request_hash(upload: Upload, sha256: str) -> str:
 def _of_earlier(principal: Principal, earlier: Taken, request_hash: str) -> File:
     if earlier.request_hash != request_hash:
         metrics.IDEMPOTENCY_CHECKS.labels("mismatch").inc()
-        raise ConflictError(
+        raise ValidationError(
             "This Idempotency-Key was used for another file. Use a new key for another file.", code=REUSED
         )
     metrics.IDEMPOTENCY_CHECKS.labels("replayed").inc()

@@ -8,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from apps.agents.definitions.selectors import Definition
 from apps.agents.models import Agent, AgentVersion
+from apps.tools import registry
 from kernel.clock import iso
+from kernel.errors import NotFoundError
 from kernel.web.etag import strong_etag
 from kernel.web.fields import FreeText, Identifier, RequestBody
 
@@ -35,7 +37,17 @@ AgentName = Annotated[
     StringConstraints(min_length=1, max_length=100, pattern=r"^[a-z0-9][a-z0-9._-]*$"),
     AfterValidator(_free_name),
 ]
-ToolNames = Annotated[list[Identifier], Field(max_length=100)]
+
+
+def _declared(names: list[str]) -> list[str]:
+    """The tools' own names for what may be aliases: a name that means nothing would leave an agent without the tool."""
+    try:
+        return [registry.spec_of(name).name for name in names]
+    except NotFoundError as error:
+        raise PydanticCustomError("unknown_tool", "{reason}", {"reason": error.detail}) from error
+
+
+ToolNames = Annotated[list[Identifier], Field(max_length=100), AfterValidator(_declared)]
 
 
 class RunBudget(RequestBody):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from apps.agents.definitions.schemas import ToolNames
 from apps.agents.models import Session, SessionStep
 from apps.agents.sessions.cache import as_document
 from kernel.clock import iso
@@ -34,9 +35,7 @@ class SessionCreate(RequestBody):
     agent_role: Identifier | None = Field(
         None, max_length=32, description="One of the caller's own roles; gives no right."
     )
-    tools: list[Identifier] = Field(
-        default_factory=list, max_length=100, description="Tools runs may use; empty: all allowed."
-    )
+    tools: ToolNames = Field(default_factory=list, description="Tools runs may use; empty: all allowed.")
     temperature: float | None = Field(None, ge=0, le=2, description="Absent: the agent's; shown as 0.2.")
     max_steps: int | None = Field(None, ge=1, le=64, description="Absent: the agent's; shown as 8.")
     when_busy: WhenBusy = Field("enqueue", description=WHEN_BUSY_HELP)
@@ -53,7 +52,7 @@ class SessionChange(RequestBody):
     title: FreeText | None = Field(None, max_length=200)
     manager: Identifier | None = Field(None, max_length=100, description="The agent that leads; null: the default.")
     llm_preferences: SmallObject | None = None
-    tools: list[Identifier] | None = Field(None, max_length=100, description="Empty: all allowed.")
+    tools: ToolNames | None = Field(None, description="Empty: all allowed.")
     temperature: float | None = Field(None, ge=0, le=2)
     max_steps: int | None = Field(None, ge=1, le=64)
     when_busy: WhenBusy | None = Field(None, description=WHEN_BUSY_HELP)

@@ -66,7 +66,7 @@ def test_an_upload_that_is_sent_again_with_its_key_is_the_same_file(api: Api, te
 
     assert (first.status, second.status, second.json) == (201, 200, first.json)
     assert (first.headers["idempotency-replayed"], second.headers["idempotency-replayed"]) == ("false", "true")
-    assert [(one.status, one.json["code"]) for one in others] == [(409, "idempotency_key_reused")] * 2
+    assert [(one.status, one.json["code"]) for one in others] == [(422, "idempotency_key_reused")] * 2
     assert left_on_disk(tenant.id) == [UUID(first.json["id"]).hex]
     assert api.delete(f"/v1/files/{first.json['id']}").status == 204
     assert send(api, content, "?name=genes.csv", Idempotency_Key=key).json["code"] == "idempotency_key_reused"

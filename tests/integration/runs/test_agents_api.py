@@ -52,6 +52,17 @@ def test_an_agent_is_made_read_changed_and_deleted(admin: Api, api: Api) -> None
     assert (gone.status, api.get(path).status) == (204, 404)
 
 
+@pytest.mark.requirement("runs:agents")
+def test_a_tool_that_nobody_declares_is_named(admin: Api) -> None:
+    unknown = [
+        create(admin, tools=["graph.qeury"]),
+        admin.post("/v1/sessions", {"tools": ["graph.qeury"]}),
+        admin.post("/v1/agent-runs", {"prompt": "Hello", "tools": ["graph.qeury"]}),
+    ]
+
+    assert [(one.status, b"no tool 'graph.qeury'" in one.body) for one in unknown] == [(422, True)] * 3
+
+
 @pytest.mark.requirement("runs:agent-versions")
 def test_every_change_is_a_version_and_none_is_ever_changed(admin: Api, api: Api) -> None:
     made = create(admin, max_steps=1)
