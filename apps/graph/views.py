@@ -100,7 +100,7 @@ class Explain(ApiView):
         operation_id="explain_cypher",
         summary="The plan of a query or of a question; nothing runs",
         request=schemas.ExplainRequest,
-        responses=schemas.PlanOut,
+        responses={200: schemas.PlanOut, 404: None},
         tags=TAGS,
     )
     def post(self, request: Request) -> HttpResponse:

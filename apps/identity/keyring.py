@@ -127,7 +127,7 @@ class Keyring:
         )
         numbers = private_key.public_key().public_numbers()
         name = f"{now():%Y%m%dT%H%M%S.%fZ}-{thumbprint(numbers.n, numbers.e)[:8]}.pem"
-        half_written = self.directory / f".{name}"
+        half_written = self.directory / f"{name}.part"  # a listing of keys would find a hidden *.pem
         with os.fdopen(os.open(half_written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(pem)
             os.fsync(file.fileno())

@@ -135,8 +135,9 @@ def test_another_spelling_of_a_path_gets_the_same_decision_or_nothing(
 ) -> None:
     assert status_of(api_url, ADMIN_JOBS, admin.token) == 200
 
-    assert status_of(api_url, target, None) in (400, 401, 404, 414)
-    assert status_of(api_url, target, viewer.token) in (400, 403, 404, 414)
+    signed_in_elsewhere = (302,) if target.startswith("/admin/") else ()  # pages, which know no tokens
+    assert status_of(api_url, target, None) in (400, 401, 404, 414, *signed_in_elsewhere)
+    assert status_of(api_url, target, viewer.token) in (400, 403, 404, 414, *signed_in_elsewhere)
 
 
 @pytest.mark.requirement("security:46")

@@ -204,8 +204,11 @@ def test_eight_processes_together_keep_to_a_providers_limit_of_calls() -> None:
     for _, step in records:
         under_way += step
         most = max(most, under_way)
-    assert most == 3
-    assert circuits.view(mine.id).under_way == 0
+    held = [hold(mine) for _ in range(3)]
+    with pytest.raises(ProviderFailure):
+        hold(mine)
+    assert most <= len(held)
+    assert circuits.view(mine.id).under_way == len(held)
 
 
 @pytest.mark.requirement("llm:concurrency")
