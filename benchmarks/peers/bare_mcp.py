@@ -43,6 +43,10 @@ async def live(request: Request) -> Response:
     return Response("ok")
 
 
-app = Server("bare", on_list_tools=list_tools, on_call_tool=call_tool).streamable_http_app(
-    stateless_http=True, custom_starlette_routes=[Route("/live", live)]
-)
+def no_mirrored_headers(name: str) -> None:
+    """As ours: without this the SDK lists all tools before each call that has arguments."""
+
+
+app = Server(
+    "bare", on_list_tools=list_tools, on_call_tool=call_tool, get_tool_input_schema=no_mirrored_headers
+).streamable_http_app(stateless_http=True, custom_starlette_routes=[Route("/live", live)])
