@@ -18,6 +18,7 @@ from apps.tenancy.services import change_tenant
 from kernel import engine_db
 from kernel.clock import now
 from kernel.tenant_context import tenant_scope
+from tests.clients import wait_for
 from tests.integration.backoffice.browser import Browser
 
 PROVIDERS, MODELS, MANIFESTS = "/admin/llm/provider/", "/admin/llm/modelinstance/", "/admin/llm/providermanifest/"
@@ -209,8 +210,9 @@ def test_a_model_is_tried_with_one_question_and_the_answer_says_what_it_cost(
     text = page.text
     assert page.status_code == 200 and "Tokens out" in text and "free" in text and "<h2>Answer</h2>" in text
     assert "<b>now" not in text
-    call = LlmCall.objects.using(engine_db.ALIAS).get(tenant_id=tenant.id)
-    assert (call.instance, call.state, call.nano_usd) == (row.instance_name, "settled", 0)
+    calls = LlmCall.objects.using(engine_db.ALIAS).filter(tenant_id=tenant.id)
+    call = wait_for(lambda: calls.filter(state="settled").first(), what="the books")
+    assert (call.instance, call.nano_usd) == (row.instance_name, 0)
     assert audited("admin.model_tried", row.pk).outcome == "success"
 
 

@@ -18,6 +18,7 @@ from apps.agents.types import Budget, Final, Intent, Ports, RunView, StepRecord
 from apps.graph.seeding.generator import DEFAULT_SEED
 from apps.graph.seeding.sowing import sow
 from apps.identity.principal import Principal
+from apps.llm.calling import afterwards
 from apps.llm.models import LlmCall
 from apps.llm.types import Message
 from apps.tenancy.services import change_tenant
@@ -170,6 +171,7 @@ def test_models_that_the_graph_asks_are_on_the_runs_books(principal: Principal, 
     answer = ports.ask_graph("Which gizmos were purple in the year of the flood?")
 
     (row,) = tape_of(rich)
+    assert afterwards.finish()
     with tenant_scope(principal.tenant_id):
         booked = [call.input_tokens + call.output_tokens for call in LlmCall.objects.filter(run_id=rich.run_id)]
     spent = ports.spent()
