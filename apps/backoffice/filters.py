@@ -1,6 +1,6 @@
 """Filters of lists: each a query parameter of its own with values of its own, so that no look-up can be smuggled in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
@@ -20,23 +20,11 @@ def one_of(
 ) -> type[SimpleListFilter]:
     """A choice of fixed values; ``as_list``: of what an array column may hold. "true" and "false" mean themselves."""
 
-    class Choice(SimpleListFilter):
-        parameter_name = parameter
-        title = shown_as
+    def meaning(value: str) -> Q:
+        held = {"true": True, "false": False}.get(value, value)
+        return Q(**{column or parameter: [value] if as_list else held})
 
-        def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-            return [(value, value) for value in values]
-
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            value = self.value()
-            if value is None:
-                return queryset
-            if value not in values:
-                raise IncorrectLookupParameters
-            meant = {"true": True, "false": False}.get(value, value)
-            return queryset.filter(**{column or parameter: [value] if as_list else meant})
-
-    return Choice
+    return narrowed_to(parameter, shown_as, {value: meaning(value) for value in values})
 
 
 def narrowed_to(
@@ -65,6 +53,15 @@ def narrowed_to(
 def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
     """An exact value that the person types."""
 
+    return _typed(parameter, shown_as, lambda value: Q(**{column: value}))
+
+
+def person(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
+    """Somebody, whose user name or subject the person types. ``column`` has the subject."""
+    return _typed(parameter, shown_as, lambda value: Q(**{f"{column}__in": subjects_named(value)}))
+
+
+def _typed(parameter: str, shown_as: str, meaning: Callable[[str], Q]) -> type[TextFilter]:
     class Typed(TextFilter):
         parameter_name = parameter
         title = shown_as
@@ -73,25 +70,9 @@ def typed_in(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
             value = self.value()
             if value and not value.isprintable():
                 raise IncorrectLookupParameters
-            return queryset.filter(**{column: value}) if value else queryset
+            return queryset.filter(meaning(value)) if value else queryset
 
     return Typed
-
-
-def person(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
-    """Somebody, whose user name or subject the person types. ``column`` has the subject."""
-
-    class Person(TextFilter):
-        parameter_name = parameter
-        title = shown_as
-
-        def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-            value = self.value()
-            if value and not value.isprintable():
-                raise IncorrectLookupParameters
-            return queryset.filter(**{f"{column}__in": subjects_named(value)}) if value else queryset
-
-    return Person
 
 
 def id_of(parameter: str, shown_as: str, column: str) -> type[TextFilter]:
