@@ -153,6 +153,10 @@ class Declared(MutableMapping[str, ToolSpec]):
         """``fill`` declares the tools; called once, by whoever looks first."""
         self._fill = fill
 
+    def fill(self) -> None:
+        """Declare them now, which the first look would do."""
+        self._all()
+
     def __getitem__(self, name: str) -> ToolSpec:
         return self._all()[name]
 

@@ -34,9 +34,7 @@ class RunsStep(bootsteps.StartStopStep):
         from workers.runs.scribe import Scribe
         from workers.runs.sweeper import RunSweeper
 
-        len(
-            DECLARED
-        )  # imports them: a phase that is interrupted in the midst of that would leave half a library behind
+        DECLARED.fill()  # now: a phase that was interrupted in the midst of it would leave half a library behind
         parent.runs = parent.app.runs = RunEngine(name=parent.hostname)
         parent.run_sweeper = RunSweeper(parent.runs)
         self.threads = [Keeper(parent.runs), Scribe(parent.runs), parent.run_sweeper]
